@@ -1,0 +1,69 @@
+"""The command `imgsim`: runs a command line and turns every failure into a message."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from imgsim.cli import imgsim
+from imgsim.cli.output import complain
+from imgsim.errors import ImgsimError
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line given to this process, and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; its exit code."""
+    try:
+        code = imgsim.main(arguments, prog_name="imgsim", standalone_mode=False)
+    except click.exceptions.Abort:
+        return _interrupted()
+    except KeyboardInterrupt:
+        return _interrupted()
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except ImgsimError as exc:
+        complain(exc.message, exc.hint)
+        return FAILED
+    except BrokenPipeError:
+        # Whoever read our output has had enough; nothing more may be written to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as exc:
+        return _failed(exc)
+    return code if isinstance(code, int) else 0
+
+
+def _interrupted() -> int:
+    complain("interrupted", "nothing stored is lost: run the same command again to go on")
+    return INTERRUPTED
+
+
+def _failed(exc: Exception) -> int:
+    from imgsim.database.connection import driver_error
+
+    if os.environ.get("IMGSIM_DEBUG"):
+        raise exc
+    if error := driver_error(exc):
+        complain(error.message, error.hint)
+    elif isinstance(exc, OSError):
+        complain(str(exc), "see that the disk has room and the place can be written")
+    else:
+        complain(
+            f"{type(exc).__name__}: {exc}",
+            "this is a fault in imgsim; with IMGSIM_DEBUG=1 it says where, for a report",
+        )
+    return FAILED
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,402 @@
+"""The images of a store as rows: recognised by path and content, written, relocated, taken out."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pgvector import HalfVector
+from psycopg import sql
+
+from imgsim import __version__
+from imgsim.bibliography import NameParts, parse_name
+from imgsim.database.connection import Connection
+from imgsim.errors import ImgsimError
+from imgsim.images import Found, Frame, Refused, path_from_text, path_text
+from imgsim.models import Model
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+FILE_LOCKS = 730_581
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """A row of `imgsim.image`, the machine it was taken in on, and which models lack its vector."""
+
+    image_id: int
+    path: str
+    sha256: str
+    bytes: int
+    modified_ns: int
+    host: str | None
+    lacking: tuple[str, ...]
+    frame: Frame
+
+
+@dataclass(frozen=True)
+class Record:
+    """One picture to be written: what is known of it, and a vector for some models.
+
+    With `twin_id` the vectors are those of that image, whose content is the same; `replaces` says
+    that the path had another content before.
+    """
+
+    found: Found
+    sha256: str
+    frame: Frame
+    vectors: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    twin_id: int | None = None
+    replaces: bool = False
+
+
+class Catalogue:
+    """Reads and writes the rows of one store for a set of models.
+
+    Args:
+        models: the models whose vectors every image shall have.
+        pattern: how file names tell book, page and illustration.
+    """
+
+    def __init__(
+        self, connection: Connection, models: Sequence[Model], pattern: re.Pattern[str]
+    ) -> None:
+        self._connection = connection
+        self._models = {model.name: model for model in models}
+        self._pattern = pattern
+        self._host = socket.gethostname()
+        self._run_id: int | None = None
+        self._select = _select_frames(models)
+
+    def begin_run(self, arguments: Mapping[str, Any]) -> int:
+        """Record that an ingest begins; its id."""
+        row = self._connection.execute(
+            """
+            insert into imgsim.ingest_run (host, process_id, imgsim_version, arguments)
+            values (%s, %s, %s, %s)
+            returning run_id
+            """,
+            [self._host, os.getpid(), __version__, json.dumps(arguments)],
+        ).fetchone()
+        assert row is not None
+        self._run_id = int(row[0])
+        return self._run_id
+
+    def end_run(self, status: str, counts: Mapping[str, int]) -> None:
+        """Record how the ingest ended."""
+        self._connection.execute(
+            """
+            update imgsim.ingest_run
+            set finished_at = now(), status = %s, counts = %s
+            where run_id = %s
+            """,
+            [status, json.dumps(counts), self._run_id],
+        )
+
+    def by_path(self, paths: Iterable[str]) -> dict[str, list[StoredFrame]]:
+        """The stored frames of files, by path (as Python has it)."""
+        return self._frames(sql.SQL("i.path = any(%s)"), [path_text(path) for path in paths])
+
+    def by_content(self, hashes: Iterable[str]) -> dict[str, list[StoredFrame]]:
+        """The stored files with a content, grouped by path."""
+        return self._frames(sql.SQL("i.sha256 = any(%s)"), list(hashes))
+
+    def _frames(self, condition: sql.SQL, values: list[str]) -> dict[str, list[StoredFrame]]:
+        query = sql.SQL("{} where {} order by i.image_id").format(
+            self._select,
+            condition,
+        )
+        grouped: dict[str, list[StoredFrame]] = defaultdict(list)
+        for (
+            image_id,
+            path,
+            sha256,
+            size,
+            modified_ns,
+            host,
+            lacking,
+            *frame,
+        ) in self._connection.execute(query, [values]):
+            stored = StoredFrame(
+                image_id, path, sha256, size, modified_ns, host, tuple(lacking), Frame(*frame)
+            )
+            grouped[path_from_text(path)].append(stored)
+        return grouped
+
+    def was_moved(self, frames: Sequence[StoredFrame]) -> bool:
+        """Whether a stored file was taken in on this machine and is not there any more."""
+        return frames[0].host == self._host and not os.path.lexists(path_from_text(frames[0].path))
+
+    def lock(self, paths: Sequence[str]) -> set[str]:
+        """Those of the paths that no other ingest works on; they are now locked to this one."""
+        texts = {path_text(path): path for path in paths}
+        rows = self._connection.execute(
+            "select p from unnest(%s::text[]) as p where pg_try_advisory_lock(%s, hashtext(p))",
+            [list(texts), FILE_LOCKS],
+        )
+        return {texts[row[0]] for row in rows}
+
+    def unlock(self, paths: Iterable[str]) -> None:
+        """Let other ingests have these paths."""
+        self._connection.execute(
+            "select pg_advisory_unlock(%s, hashtext(p)) from unnest(%s::text[]) as p",
+            [FILE_LOCKS, [path_text(path) for path in paths]],
+        )
+
+    def touch(self, found: Found) -> None:
+        """Take note of a new modification time of unchanged content."""
+        self._connection.execute(
+            "update imgsim.image set modified_ns = %s where path = %s",
+            [found.modified_ns, path_text(found.path)],
+        )
+        self._forget_failures([found.path])
+
+    def move(self, frames: Sequence[StoredFrame], found: Found) -> bool:
+        """Give stored frames the new path of their file; False if another has moved them."""
+        with self._connection.transaction():
+            moved = 0
+            for stored in frames:
+                name, parts = self._name(found.path, stored.frame)
+                moved += self._connection.execute(
+                    """
+                    update imgsim.image
+                    set path = %s, name = %s, modified_ns = %s,
+                        ecco_id = %s, page_id = %s, page_number = %s, illustration = %s
+                    where image_id = %s and path = %s
+                    """,
+                    [
+                        *(path_text(found.path), name, found.modified_ns),
+                        *(parts.ecco_id, parts.page_id, parts.page_number, parts.illustration),
+                        *(stored.image_id, stored.path),
+                    ],
+                ).rowcount
+            self._forget_failures([found.path])
+        return moved == len(frames)
+
+    def write(self, records: Sequence[Record], refused: Sequence[Refused]) -> None:
+        """Write pictures with their vectors, and failures, in one transaction."""
+        with self._connection.transaction():
+            ids = self._upsert_images(records)
+            replaced = [i for i, r in zip(ids, records, strict=True) if r.replaces]
+            if replaced:
+                self._drop_vectors(replaced)
+            for name, model in self._models.items():
+                self._write_vectors(name, model, ids, records)
+            self._drop_surplus_frames(records)
+            self._forget_failures(
+                [r.found.path for r in records], [r.frame.number for r in records]
+            )
+            self._record_failures(refused)
+
+    def _upsert_images(self, records: Sequence[Record]) -> list[int]:
+        if not records:
+            return []
+        cursor = self._connection.cursor()
+        cursor.executemany(
+            """
+            insert into imgsim.image (
+                name, path, frame, frames, sha256, bytes, modified_ns, width, height, mode, format,
+                ecco_id, page_id, page_number, illustration, run_id
+            )
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            on conflict (path, frame) do update
+            set frames = excluded.frames, sha256 = excluded.sha256, bytes = excluded.bytes,
+                modified_ns = excluded.modified_ns, width = excluded.width,
+                height = excluded.height, mode = excluded.mode, format = excluded.format,
+                ecco_id = excluded.ecco_id, page_id = excluded.page_id,
+                page_number = excluded.page_number, illustration = excluded.illustration,
+                changed_at = case
+                    when image.sha256 = excluded.sha256 then image.changed_at else now()
+                end
+            returning image_id
+            """,
+            [self._image_row(record) for record in records],
+            returning=True,
+        )
+        return [row[0] for result in cursor.results() for row in result]
+
+    def _image_row(self, record: Record) -> list[object]:
+        found = record.found
+        frame = record.frame
+        name, parts = self._name(found.path, frame)
+        return [
+            *(name, path_text(found.path), frame.number, frame.count, record.sha256),
+            *(found.size, found.modified_ns, frame.width, frame.height, frame.mode, frame.format),
+            *(parts.ecco_id, parts.page_id, parts.page_number, parts.illustration, self._run_id),
+        ]
+
+    def _name(self, path: str, frame: Frame) -> tuple[str, NameParts]:
+        stem = path_text(os.path.splitext(os.path.basename(path))[0])
+        name = stem if frame.count == 1 else f"{stem}#{frame.number}"
+        return name, parse_name(stem, self._pattern)
+
+    def _drop_vectors(self, ids: list[int]) -> None:
+        """Forget all that was computed from the earlier content of images."""
+        tables = self._connection.execute("select embedding_table from imgsim.model").fetchall()
+        for (table,) in tables:
+            self._connection.execute(
+                sql.SQL("delete from imgsim.{} where image_id = any(%s)").format(
+                    sql.Identifier(table)
+                ),
+                [ids],
+            )
+        for table in ("neighbour", "pair"):
+            self._connection.execute(
+                sql.SQL(
+                    "delete from imgsim.{} where image_id = any(%s) or other_id = any(%s)"
+                ).format(sql.Identifier(table)),
+                [ids, ids],
+            )
+        self._connection.execute("update imgsim.model set revision = revision + 1")
+
+    def _write_vectors(
+        self, name: str, model: Model, ids: list[int], records: Sequence[Record]
+    ) -> None:
+        with_twin = [(i, r.twin_id) for i, r in zip(ids, records, strict=True) if r.twin_id]
+        own = [(i, r.vectors[name]) for i, r in zip(ids, records, strict=True) if name in r.vectors]
+        if not with_twin and not own:
+            return
+        # The row of the model is written first: Citus wants reference tables before others.
+        self._connection.execute(
+            "update imgsim.model set revision = revision + 1 where model_id = %s", [model.model_id]
+        )
+        table = sql.Identifier(model.embedding_table)
+        self._connection.execute(
+            sql.SQL("delete from imgsim.{} where image_id = any(%s)").format(table),
+            [[image_id for image_id, _ in [*with_twin, *own]]],
+        )
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(
+                sql.SQL("copy imgsim.{} (image_id, embedding) from stdin (format binary)").format(
+                    table
+                )
+            ) as copy,
+        ):
+            copy.set_types(["int8", "halfvec"])
+            for image_id, vector in own:
+                copy.write_row((image_id, HalfVector(vector)))
+        if with_twin:
+            self._connection.execute(
+                sql.SQL(
+                    """
+                    insert into imgsim.{table} (image_id, embedding)
+                    select t.image_id, e.embedding
+                    from unnest(%s::bigint[], %s::bigint[]) as t (image_id, twin_id)
+                    join imgsim.{table} e on e.image_id = t.twin_id
+                    """
+                ).format(table=table),
+                [[image_id for image_id, _ in with_twin], [twin for _, twin in with_twin]],
+            )
+
+    def _drop_surplus_frames(self, records: Sequence[Record]) -> None:
+        frames = {r.found.path: r.frame.count for r in records if r.replaces}
+        for path, count in frames.items():
+            self._connection.execute(
+                "delete from imgsim.image where path = %s and frame > %s", [path_text(path), count]
+            )
+
+    def _forget_failures(
+        self, paths: Sequence[str], frames: Sequence[int | None] | None = None
+    ) -> None:
+        if not paths:
+            return
+        self._connection.execute(
+            """
+            delete from imgsim.ingest_failure f
+            using unnest(%s::text[], %s::integer[]) as r (path, frame)
+            where f.path = r.path and f.frame = coalesce(r.frame, f.frame)
+            """,
+            [[path_text(path) for path in paths], list(frames or [None] * len(paths))],
+        )
+
+    def _record_failures(self, refused: Sequence[Refused]) -> None:
+        if not refused:
+            return
+        self._connection.cursor().executemany(
+            """
+            insert into imgsim.ingest_failure (path, frame, stage, reason, bytes, run_id)
+            values (%s, %s, %s, %s, %s, %s)
+            on conflict (path, frame) do update
+            set stage = excluded.stage, reason = excluded.reason, bytes = excluded.bytes,
+                run_id = excluded.run_id, failed_at = now()
+            """,
+            [
+                [path_text(r.path), r.frame, r.stage, _plain(r.reason), r.size, self._run_id]
+                for r in refused
+            ],
+        )
+
+
+def _select_frames(models: Sequence[Model]) -> sql.Composed:
+    lacking = [
+        sql.SQL(
+            "case when not exists (select from imgsim.{} e where e.image_id = i.image_id) "
+            "then {} end"
+        ).format(sql.Identifier(model.embedding_table), sql.Literal(model.name))
+        for model in models
+    ]
+    return sql.SQL(
+        """
+        select i.image_id, i.path, i.sha256, i.bytes, i.modified_ns, r.host,
+            array_remove(array[{}]::text[], null),
+            i.frame, i.frames, i.width, i.height, i.mode, i.format
+        from imgsim.image i
+        left join imgsim.ingest_run r using (run_id)
+        """
+    ).format(sql.SQL(", ").join(lacking))
+
+
+def _plain(text: str) -> str:
+    # PostgreSQL's text holds no NUL and no half of a surrogate pair.
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
+def relocate(connection: Connection, old: str, new: str) -> int:
+    """Rewrite the paths of images whose folder has moved; how many.
+
+    Raises:
+        ImgsimError: no image is under `old`, or one is stored under the new path already.
+    """
+    old_text, new_text = path_text(old), path_text(new)
+    under = "(path = %(old)s or starts_with(path, %(old)s || '/'))"
+    values = {"old": old_text, "new": new_text}
+    with connection.transaction():
+        taken = connection.execute(
+            f"""
+            select i.path
+            from imgsim.image i
+            where i.path in (
+                select %(new)s || substr(path, length(%(old)s) + 1) from imgsim.image where {under}
+            )
+            and not (i.path = %(old)s or starts_with(i.path, %(old)s || '/'))
+            limit 1
+            """,  # noqa: S608
+            values,
+        ).fetchone()
+        if taken:
+            raise ImgsimError(
+                f"{taken[0]} is stored already",
+                f"take one of the two out first: imgsim remove {new}",
+            )
+        moved = 0
+        for table in ("ingest_failure", "image"):
+            moved = connection.execute(
+                f"""
+                update imgsim.{table}
+                set path = %(new)s || substr(path, length(%(old)s) + 1)
+                where {under}
+                """.encode(),  # noqa: S608
+                values,
+            ).rowcount
+    if moved == 0:
+        raise ImgsimError(f"no image is stored under {old}", "imgsim doctor shows what is stored")
+    return moved

@@ -1,0 +1,133 @@
+"""`imgsim db …` and `imgsim psql`: the database server, for those who want to see it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from imgsim.cli.output import say
+from imgsim.cli.place import Place, pass_place
+from imgsim.errors import ImgsimError
+
+
+@click.group()
+def db() -> None:
+    """The PostgreSQL server that imgsim runs for itself."""
+
+
+def _folder(place: Place) -> Path:
+    from imgsim.settings import EmbeddedStore
+
+    target = place.settings().target
+    if not isinstance(target, EmbeddedStore):
+        raise ImgsimError(
+            f"the database is given by {target.source}, and imgsim does not run that server",
+            "give --store NAME for one that it runs",
+        )
+    return target.folder
+
+
+@db.command()
+@click.option(
+    "--port", type=click.IntRange(1024, 65535), help="Listen on this port of 127.0.0.1 too."
+)
+@pass_place
+def start(place: Place, port: int | None) -> None:
+    """Start the server (every command does so by itself).
+
+    It listens on a Unix socket only; with --port on the loopback address too, with a password,
+    until it is stopped.
+    """
+    from imgsim.database import embedded
+
+    folder = _folder(place)
+    server = embedded.ensure_running(folder, place.settings().idle_minutes, port)
+    place.connect().close()
+    say(f"running since {_clock(server.started_at)}, process {server.pid}")
+    click.echo(embedded.tcp_url(folder, server) if port else server.url())
+
+
+@db.command()
+@pass_place
+def stop(place: Place) -> None:
+    """Stop the server; the next command starts it again."""
+    from imgsim.database import embedded
+
+    say("stopped" if embedded.stop(_folder(place)) else "it was not running")
+
+
+@db.command()
+@pass_place
+def status(place: Place) -> None:
+    """Whether the server runs, since when, and where its files are."""
+    from imgsim.database import embedded
+
+    folder = _folder(place)
+    server = embedded.running_now(folder)
+    say(f"store    {folder}{'' if folder.exists() else ' (not made yet)'}")
+    if server is None:
+        say("server   not running; the next command starts it")
+        return
+    say(f"server   running since {_clock(server.started_at)}, process {server.pid}")
+    say(f"socket   {server.socket_folder}, port {server.port}")
+    say(f"tcp      {'127.0.0.1:' + str(server.port) if server.listens_on_tcp else 'no'}")
+    say(f"log      {embedded.log_file(folder)}")
+
+
+@db.command()
+@pass_place
+def url(place: Place) -> None:
+    """Print a URL for psql, pandas, R or DBeaver, the server started if need be."""
+    from imgsim.database import embedded
+
+    folder = _folder(place)
+    place.connect().close()
+    server = embedded.ensure_running(folder, place.settings().idle_minutes)
+    click.echo(embedded.tcp_url(folder, server) if server.listens_on_tcp else server.url())
+
+
+@db.command()
+@pass_place
+def migrate(place: Place) -> None:
+    """Bring the schema up to date (every command does so by itself)."""
+    from imgsim.database import connection, migrations
+
+    with connection.open_connection(place.settings()) as opened:
+        applied = migrations.apply(opened)
+    for name in applied:
+        say(f"applied {name}")
+    if not applied:
+        say("up to date")
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("-c", "commands", multiple=True, metavar="SQL", help="Run this and end.")
+@click.option(
+    "-f", "files", multiple=True, type=click.Path(), metavar="FILE", help="Run this file and end."
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@pass_place
+def psql(
+    place: Place, commands: tuple[str, ...], files: tuple[str, ...], arguments: tuple[str, ...]
+) -> None:
+    """Open the bundled psql on the store; further ARGUMENTS are psql's own.
+
+    For example: imgsim psql -c 'select * from imgsim.overlap(k => 4)'
+    """
+    from imgsim.database import binaries, connection
+
+    place.connect().close()
+    call = [str(binaries.program("psql")), connection.conninfo(place.settings())]
+    for command in commands:
+        call += ["-c", command]
+    for file in files:
+        call += ["-f", file]
+    os.execve(call[0], [*call, *arguments], {**os.environ, "PGAPPNAME": "imgsim psql"})  # noqa: S606
+
+
+def _clock(seconds: int) -> str:
+    import datetime
+
+    return f"{datetime.datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"

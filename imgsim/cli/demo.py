@@ -1,0 +1,140 @@
+"""`imgsim demo`: the whole of it, on a corpus drawn on the spot."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsim.cli.output import say, show_table, warn
+from imgsim.cli.place import Place, pass_place
+from imgsim.errors import ImgsimError, WeightsError
+from imgsim.settings import PRETRAINED, UNTRAINED
+
+if TYPE_CHECKING:
+    from imgsim.database.connection import Connection
+    from imgsim.models import Wanted
+
+STORE = "demo"
+
+
+@click.command()
+@click.option("--weights", metavar="NAME", help="`untrained`, or torchvision's name.")
+@pass_place
+def demo(place: Place, weights: str | None) -> None:
+    """Draw a small corpus of botanical plates and find those that were printed again.
+
+    Everything happens in a store of its own, which `imgsim --store demo …` opens again.
+    """
+    from imgsim import bibliography, demo
+
+    place = place.with_store(STORE)
+    if place.database:
+        raise ImgsimError("the demo keeps to a store of its own", "leave --database out")
+    folder = _corpus_folder(place)
+    say(f"1. The corpus: {demo.DESIGNS} plates, {demo.REPRINTED} of them printed again later")
+    drawn = demo.draw(folder, _drawing)
+    say(f"   {'drawn in' if drawn else 'is in'} {folder}")
+
+    say("2. The store: PostgreSQL with pgvector, run by imgsim itself")
+    with place.connect() as connection:
+        bibliography.load_documents(connection, folder / "metadata.csv")
+        say("3. The pictures: decoded, embedded by two networks, stored")
+        _ingest(connection, folder, weights)
+        _show(connection, place)
+
+
+def _corpus_folder(place: Place) -> Path:
+    from imgsim.settings import EmbeddedStore
+
+    target = place.settings().target
+    assert isinstance(target, EmbeddedStore)
+    return target.folder / "corpus"
+
+
+def _drawing(done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r   drawing {done} of {of}", nl=done == of, err=True)
+
+
+def _ingest(connection: Connection, folder: Path, weights: str | None) -> None:
+    from imgsim import ingest, models
+    from imgsim.cli.progress import ingest_progress
+
+    known = models.stored(connection)
+    wanted = tuple(models.Wanted(m.name) for m in known) or _fresh_models(weights)
+    with ingest_progress([folder]) as on_progress:
+        summary = ingest.ingest(connection, [folder], ingest.Options(wanted=wanted), on_progress)
+    say(f"   {summary.new} new, {summary.unchanged} unchanged, {summary.failed} failed")
+
+
+def _fresh_models(weights: str | None) -> tuple[Wanted, ...]:
+    from imgsim import models, networks
+
+    chosen = weights or PRETRAINED
+    if chosen != UNTRAINED:
+        try:
+            for name in models.DEFAULTS:
+                networks.find_weights(name, chosen)
+        except WeightsError as exc:
+            if weights:
+                raise
+            warn(f"{exc.message}")
+            chosen = UNTRAINED
+    return tuple(models.Wanted(name, weights=chosen) for name in models.DEFAULTS)
+
+
+def _show(connection: Connection, place: Place) -> None:
+    from imgsim import demo, models, reports, search
+    from imgsim.cli.neighbours import fill
+
+    stored = models.stored(connection)
+    if any(model.weights == UNTRAINED for model in stored):
+        click.secho(
+            "\n   THE NETWORKS ARE UNTRAINED: no pretrained weights could be had, so the\n"
+            "   similarities below mean little. They show how imgsim works, not how well.",
+            fg="yellow",
+            bold=True,
+            err=True,
+        )
+    fill(connection, stored, 10)
+    name = demo.example()
+    for model in stored:
+        answer = search.similar(
+            connection, search.Question(name, k=5), search.find_query(connection, name), model
+        )
+        click.echo(f"\nNearest to {name}, by {model.name} ({model.weights}):")
+        show_table(("rank", "similarity", "name", "year", "book"), [row[:5] for row in answer.rows])
+    _show_finds(connection)
+    first, second = stored[0].name, stored[1].name
+    overlap = reports.overlap(connection, 4, first, second)
+    click.echo(f"\nOf their 4 nearest, {first} and {second} share:")
+    show_table(overlap.columns, overlap.rows)
+    _next_commands(place, name)
+
+
+def _show_finds(connection: Connection) -> None:
+    from imgsim import demo, reports
+
+    for model, nearest in reports.nearest_names(connection).items():
+        found, of = demo.first_find(nearest)
+        click.echo(f"{model}: for {found} of {of} later impressions the nearest is the same plate")
+
+
+def _next_commands(place: Place, name: str) -> None:
+    program = sys.argv[0] if "/" in sys.argv[0] and "__main__" not in sys.argv[0] else "imgsim"
+    called = shlex.join([_short(program), "--store", place.store or STORE])
+    click.echo("\nThree commands to try next:")
+    click.echo(f"  {called} similar {name} --model resnet18 --model resnet50")
+    click.echo(f"  {called} psql -c 'select * from imgsim.overlap_by_image() limit 5'")
+    click.echo(f"  {_short(program)} ingest FOLDER-WITH-YOUR-SCANS")
+
+
+def _short(program: str) -> str:
+    """The program as it can be typed here."""
+    path = Path(program).absolute()
+    inside = path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd())) if inside else program

@@ -1,0 +1,25 @@
+"""`imgsim doctor`: what is there, what is not, and the next step for each."""
+
+from __future__ import annotations
+
+import click
+
+from imgsim.cli.place import Place, pass_place
+
+COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
+
+
+@click.command()
+@pass_place
+def doctor(place: Place) -> int:
+    """Look over the whole installation. Exit code 1 if something is broken."""
+    from imgsim import doctor
+
+    broken = False
+    for finding in doctor.examine(place.settings()):
+        click.secho(f"{finding.state:<5}", fg=COLOURS[finding.state], nl=False)
+        click.echo(f"{finding.what:<9} {finding.detail}")
+        if finding.next_step:
+            click.echo(f"{'':<14} next: {finding.next_step}")
+        broken = broken or finding.state == "bad"
+    return int(broken)

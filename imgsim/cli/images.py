@@ -1,0 +1,206 @@
+"""`imgsim ingest`, `remove` and `relocate`: images into the store, out of it, and elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgsim.cli.output import say, warn
+from imgsim.cli.place import Place, pass_place
+from imgsim.settings import UNTRAINED
+
+if TYPE_CHECKING:
+    from imgsim.database.connection import Connection
+    from imgsim.ingest import Options, Summary
+    from imgsim.models import Wanted
+
+SOME_FAILED = 3
+PREPROCESSES = ("fit", "square", "original", "crop")
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    "model_names",
+    multiple=True,
+    metavar="NAME",
+    help="Repeat for several.  [default: the store's, at first resnet18 and resnet50]",
+)
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="[MODEL=]FILE",
+    help="Weights for a new model: a file, a torchvision name, or the word `untrained`.",
+)
+@click.option(
+    "--preprocess", type=click.Choice(PREPROCESSES), help="For a new model.  [default: fit]"
+)
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    show_default=True,
+    help="auto takes bfloat16 where the device multiplies it in hardware.",
+)
+@click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True)
+@click.option(
+    "--workers", type=click.IntRange(1, 256), help="Threads that decode.  [default: cores]"
+)
+@click.option(
+    "--name-pattern", metavar="REGEX", help="How file names tell ecco_id, page and illustration."
+)
+@click.option(
+    "--max-megapixels", type=click.FloatRange(0, min_open=True), default=250.0, show_default=True
+)
+@click.option("--limit", type=click.IntRange(1), help="Stop after this many files taken in.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@pass_place
+def ingest(place: Place, /, paths: tuple[Path, ...], dry_run: bool, **given: Any) -> int:
+    """Take pictures into the store: files, and folders with all they contain.
+
+    Unchanged files are recognised and passed over, so it can be stopped at any moment and run
+    again. Exit code: 0 if all went in, 3 if some files could not be read (`imgsim report
+    failures` lists them), 1 if it could not work.
+    """
+    from imgsim import ingest as pipeline
+    from imgsim.cli.progress import ingest_progress, native_libraries_silenced
+
+    with place.connect() as connection:
+        options = _options(connection, **given)
+        if dry_run:
+            summary = pipeline.survey(connection, paths, options)
+            say("would be done:")
+        else:
+            _announce(options)
+            with native_libraries_silenced(), ingest_progress(paths) as on_progress:
+                summary = pipeline.ingest(connection, paths, options, on_progress)
+        _report(summary)
+    return SOME_FAILED if summary.failed else 0
+
+
+def _options(
+    connection: Connection,
+    model_names: tuple[str, ...],
+    weights: tuple[str, ...],
+    preprocess: str | None,
+    name_pattern: str | None,
+    workers: int | None,
+    **others: Any,
+) -> Options:
+    from imgsim.ingest import Options
+
+    settled = {
+        key: value
+        for key, value in {**others, "workers": workers, "pattern": name_pattern}.items()
+        if value is not None
+    }
+    wanted = wanted_models(connection, model_names, weights, preprocess)
+    return Options(wanted=wanted, **settled)
+
+
+def wanted_models(
+    connection: Connection,
+    names: tuple[str, ...],
+    weights: tuple[str, ...],
+    preprocess: str | None,
+) -> tuple[Wanted, ...]:
+    """The models a command line asks for, each with the weights meant for it."""
+    from imgsim import models
+
+    known = [model.name for model in models.stored(connection)]
+    chosen = list(dict.fromkeys(names)) or known or list(models.DEFAULTS)
+    given: dict[str, str] = {}
+    for text in weights:
+        name, separator, value = text.partition("=")
+        if separator and name in chosen:
+            given[name] = value
+        elif len(chosen) == 1 or text == UNTRAINED or text.startswith("IMAGENET"):
+            given.update(dict.fromkeys(chosen, text))
+        else:
+            raise click.UsageError(
+                f"--weights {text} is for one model, and there are {len(chosen)}: "
+                f"write --weights {chosen[0]}={text}"
+            )
+    return tuple(models.Wanted(n, weights=given.get(n), preprocess=preprocess) for n in chosen)
+
+
+def _announce(options: Options) -> None:
+    for wanted in options.wanted:
+        if wanted.weights == UNTRAINED:
+            warn(f"{wanted.name} is untrained: its likeness means nothing, it only shows the way")
+
+
+def _report(summary: Summary) -> None:
+    words = {
+        "new": "new",
+        "changed": "changed, embedded anew",
+        "completed": "completed with missing vectors",
+        "duplicate": "same content as another, listed as its own",
+        "moved": "moved, recognised by content",
+        "unchanged": "unchanged",
+        "failed": "failed",
+        "ignored": "other files, passed over",
+    }
+    for kind, meaning in words.items():
+        count = getattr(summary, kind)
+        if count:
+            say(f"{count:>9,} {meaning}")
+    for reason, count in summary.reasons.most_common():
+        say(f"{count:>17,} {reason}")
+    if summary.files == 0:
+        say("no images found")
+    if summary.failed:
+        say("which files, and why: imgsim report failures")
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--missing", is_flag=True, help="Every image whose file is no longer there.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_place
+def remove(place: Place, paths: tuple[Path, ...], missing: bool, yes: bool) -> None:
+    """Take images out of the store: by file, by folder, or all whose files are gone.
+
+    Files on disk are not touched. Neighbour lists that named a removed image are filled again.
+    """
+    import os
+
+    from imgsim import removal
+
+    if bool(paths) == missing:
+        raise click.UsageError("give paths, or --missing")
+    with place.connect() as connection:
+        if missing:
+            ids = removal.missing(connection)
+        else:
+            ids = removal.under_paths(connection, [os.path.realpath(path) for path in paths])
+        if not ids:
+            say("no image to remove")
+            return
+        if not yes:
+            click.confirm(
+                f"Remove {len(ids):,} images from the store (no file is touched)?",
+                abort=True,
+                err=True,
+            )
+        say(f"{removal.remove(connection, ids):,} images removed")
+
+
+@click.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path, exists=True))
+@pass_place
+def relocate(place: Place, old: Path, new: Path) -> None:
+    """Tell the store that the folder (or file) OLD is now at NEW; nothing is embedded again."""
+    import os
+
+    from imgsim import catalogue
+
+    with place.connect() as connection:
+        # The old place may be gone, links in its parents included: taken as it was written.
+        changed = catalogue.relocate(connection, os.path.abspath(old), os.path.realpath(new))
+    say(f"{changed:,} images are now under {new}")

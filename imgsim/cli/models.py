@@ -1,0 +1,98 @@
+"""`imgsim model …`: the networks of a store."""
+
+from __future__ import annotations
+
+import click
+
+from imgsim.cli.images import PREPROCESSES
+from imgsim.cli.output import format_option, say, show
+from imgsim.cli.place import Place, pass_place
+from imgsim.settings import PRETRAINED
+
+
+@click.group()
+def model() -> None:
+    """The networks that turn pictures into vectors."""
+
+
+@model.command("list")
+@format_option
+@pass_place
+def list_(place: Place, format_: str) -> None:
+    """The models of the store, their vectors, index and neighbour lists.
+
+    In psql: select * from imgsim.model_status();
+    """
+    from imgsim.database.connection import table
+
+    with place.connect() as connection:
+        answer = table(connection, "select * from imgsim.model_status()", {})
+    if not answer.rows and format_ == "table":
+        say(
+            "no models yet: `imgsim ingest` adds resnet18 and resnet50, `imgsim model add` any other"
+        )
+    else:
+        show(answer, format_)
+
+
+@model.command()
+@click.argument("architecture")
+@click.option("--name", help="What to call it.  [default: the architecture]")
+@click.option(
+    "--weights",
+    metavar="FILE|NAME",
+    help=f"File, torchvision name or `untrained`.  [default: {PRETRAINED}]",
+)
+@click.option("--preprocess", type=click.Choice(PREPROCESSES), help="[default: fit]")
+@pass_place
+def add(
+    place: Place, architecture: str, name: str | None, weights: str | None, preprocess: str | None
+) -> None:
+    """Add a torchvision classification network, such as convnext_tiny, with its table and index.
+
+    Its pooled feature is the vector. `imgsim ingest` then embeds with it too.
+    """
+    from imgsim import models
+
+    wanted = models.Wanted(
+        name or architecture.replace("/", "-"), architecture, weights, preprocess
+    )
+    with place.connect() as connection:
+        added, _ = models.ensure(connection, wanted)
+        connection.execute("select imgsim.build_embedding_index(%s)", [added.name])
+    say(
+        f"{added.name}: {added.architecture}, {added.dimension} dimensions, {added.weights}, "
+        f"{added.preprocess}; vectors in imgsim.{added.embedding_table}"
+    )
+    say("embed with it: imgsim ingest PATH…")
+
+
+@model.command()
+@click.argument("name")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_place
+def remove(place: Place, name: str, yes: bool) -> None:
+    """Remove a model with its vectors and neighbour lists."""
+    from imgsim import models
+
+    with place.connect() as connection:
+        found = models.named(connection, name)
+        if not yes:
+            click.confirm(f"Remove {found.name} and all its vectors?", abort=True, err=True)
+        connection.execute("select imgsim.remove_model(%s)", [found.name])
+    say(f"{name} removed")
+
+
+@model.command()
+@click.argument("architectures", nargs=-1)
+@click.option("--weights", metavar="NAME", default=PRETRAINED, show_default=True)
+def fetch(architectures: tuple[str, ...], weights: str) -> None:
+    """Download pretrained weights into torch's cache, so that ingest needs no network.
+
+    Without ARCHITECTURES: those of resnet18 and resnet50.
+    """
+    from imgsim import models, networks
+
+    for architecture in architectures or models.DEFAULTS:
+        found = networks.find_weights(architecture, weights)
+        say(f"{architecture} {found.name}: {found.file}, SHA-256 {found.sha256[:16]}…")

@@ -1,0 +1,39 @@
+"""Which database a command line means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from imgsim.database.connection import Connection
+    from imgsim.settings import Settings
+
+
+@dataclass(frozen=True)
+class Place:
+    """The values of `--store` and `--database`; nothing is opened before it is asked for."""
+
+    store: str | None
+    database: str | None
+
+    def settings(self) -> Settings:
+        """The settings of this command line and environment."""
+        from imgsim import settings
+
+        return settings.resolve(self.database, self.store)
+
+    def connect(self) -> Connection:
+        """A connection to the database, its schema up to date."""
+        from imgsim.database import connection
+
+        return connection.connect(self.settings())
+
+    def with_store(self, store: str) -> Place:
+        """This place, in a certain store where none was chosen."""
+        return self if self.store or self.database else replace(self, store=store)
+
+
+pass_place = click.make_pass_decorator(Place)

@@ -1,0 +1,138 @@
+"""Progress of long work: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from imgsim.ingest import Summary
+
+LINE_SECONDS = 10.0
+
+
+@contextmanager
+def native_libraries_silenced() -> Iterator[None]:
+    """Keep what libtiff and others write straight to standard error off the screen.
+
+    Their complaints come as reasons of failed files; here they would run through the progress bar.
+    """
+    stderr = sys.stderr
+    try:
+        visible = os.dup(2)
+    except OSError:
+        yield
+        return
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 2)
+    sys.stderr = os.fdopen(visible, "w", buffering=1, errors="backslashreplace", closefd=False)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(visible, 2)
+        os.close(silent)
+        os.close(visible)
+        sys.stderr = stderr
+
+
+@contextmanager
+def ingest_progress(paths: Sequence[Path]) -> Iterator[Callable[[Summary], None]]:
+    """Show how far an ingest is; the files are counted meanwhile, for the time left."""
+    total = _Count(paths)
+    stream: IO[str] = sys.stderr
+    if stream.isatty():
+        with _bar(total, stream) as update:
+            yield update
+    else:
+        yield _lines(total, stream)
+    total.stop()
+
+
+class _Count(threading.Thread):
+    """Counts the files under paths in the background."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        super().__init__(daemon=True)
+        self.total: int | None = None
+        self._paths = paths
+        self._stopped = False
+        self.start()
+
+    def run(self) -> None:
+        from imgsim.images import Ignored, find
+
+        count = 0
+        for item in find(self._paths):
+            if self._stopped:
+                return
+            count += not isinstance(item, Ignored)
+        self.total = count
+
+    def stop(self) -> None:
+        self._stopped = True
+
+
+@contextmanager
+def _bar(total: _Count, stream: IO[str]) -> Iterator[Callable[[Summary], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    began = time.monotonic()
+    with Progress(*columns, console=Console(file=stream)) as progress:
+        task = progress.add_task("ingest", total=None, rate="")
+
+        def update(summary: Summary) -> None:
+            progress.update(
+                task, completed=summary.files, total=total.total, rate=_rate(summary, began)
+            )
+
+        yield update
+
+
+def _lines(total: _Count, stream: IO[str]) -> Callable[[Summary], None]:
+    began = last = time.monotonic()
+
+    def update(summary: Summary) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= LINE_SECONDS:
+            last = now
+            of = f" of {total.total:,}" if total.total is not None else ""
+            left = _left(summary.files, total.total, now - began)
+            print(
+                f"{summary.files:,}{of} files, {_rate(summary, began)}{left}",
+                file=stream,
+                flush=True,
+            )
+
+    return update
+
+
+def _rate(summary: Summary, began: float) -> str:
+    return f"{summary.pictures / max(time.monotonic() - began, 1e-3):.1f} images/s"
+
+
+def _left(done: int, total: int | None, seconds: float) -> str:
+    if not total or not done:
+        return ""
+    minutes, second = divmod(round(seconds / done * (total - done)), 60)
+    return f", {minutes}:{second:02} left"

@@ -1,0 +1,90 @@
+"""`imgsim similar`: which stored pictures are like this one?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsim.cli.output import format_option, show, warn
+from imgsim.cli.place import Place, pass_place
+from imgsim.settings import UNTRAINED
+
+if TYPE_CHECKING:
+    from imgsim.database.connection import Table
+
+
+@click.command()
+@click.argument("image")
+@click.option("-k", type=click.IntRange(1, 100_000), help="How many.  [default: 10]")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(-1, 1),
+    help="All with at least this similarity (cosine), compared one by one, none missed.",
+)
+@click.option("--model", "names", multiple=True, metavar="NAME", help="Repeat for side by side.")
+@click.option("--exact", is_flag=True, help="Compare with every image, without the index.")
+@click.option("--other-documents-only", is_flag=True, help="Leave out the picture's own book.")
+@format_option
+@pass_place
+def similar(
+    place: Place,
+    image: str,
+    k: int | None,
+    threshold: float | None,
+    names: tuple[str, ...],
+    exact: bool,
+    other_documents_only: bool,
+    format_: str,
+) -> None:
+    """Rank the stored pictures by likeness to IMAGE.
+
+    IMAGE is a stored picture's name, path or id, or any image file. In psql:
+    select * from imgsim.similar('NAME', model => 'resnet50', k => 10);
+    """
+    from imgsim import models, search
+
+    question = search.Question(image, k, threshold, exact, other_documents_only)
+    with place.connect() as connection:
+        query = search.find_query(connection, image)
+        chosen = models.chosen(connection, names)
+        answers = {}
+        for model in chosen:
+            answer = search.similar(connection, question, query, model)
+            answers[model.name] = answer
+            if model.weights == UNTRAINED:
+                warn(f"{model.name} is untrained: its similarities mean nothing")
+            if reason := search.explain_shortfall(
+                connection, question, query, model, len(answer.rows)
+            ):
+                warn(reason)
+    if format_ != "table":
+        show(_stacked(answers), format_)
+    elif len(answers) == 1:
+        show(next(iter(answers.values())), format_)
+    else:
+        show(_side_by_side(answers), format_)
+
+
+def _stacked(answers: dict[str, Table]) -> Table:
+    """All answers below each other, the model in the first column."""
+    first = next(iter(answers.values()))
+    rows = [(name, *row) for name, answer in answers.items() for row in answer.rows]
+    return replace(first, columns=("model", *first.columns), rows=rows)
+
+
+def _side_by_side(answers: dict[str, Table]) -> Table:
+    """A row per rank, and for each model the name and the similarity it puts there."""
+    first = next(iter(answers.values()))
+    columns = ["rank"]
+    for name in answers:
+        columns += [name, "similarity"]
+    rows: list[tuple[object, ...]] = []
+    for rank in range(1, max(len(answer.rows) for answer in answers.values()) + 1):
+        cells: list[object] = [rank]
+        for answer in answers.values():
+            row = answer.rows[rank - 1] if rank <= len(answer.rows) else (None, None, None)
+            cells += [row[2], row[1]]
+        rows.append(tuple(cells))
+    return replace(first, columns=tuple(columns), rows=rows)

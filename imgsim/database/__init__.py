@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, the one way to connect, and the migrations."""

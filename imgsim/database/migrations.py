@@ -1,0 +1,180 @@
+"""Brings the schema up to date: migrations/ once and in order, then sql/ whenever its text changed.
+
+Every file and its row in `imgsim.migration` commit together. A second runner waits for the first
+on an advisory lock and then finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from imgsim import __version__
+from imgsim.errors import MigrationError
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+LOCK_KEY = 7_305_810_927
+OUTSIDE_TRANSACTION = "-- no-transaction"
+NEEDS = "-- needs:"
+
+LEDGER = """
+create schema if not exists imgsim;
+create table if not exists imgsim.migration (
+    name text primary key,
+    checksum text not null,
+    imgsim_version text not null,
+    applied_at timestamptz not null default now()
+);
+"""
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One file of `migrations/` or `sql/`; `name` is its path as the ledger writes it."""
+
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def migration_files() -> list[SqlFile]:
+    """The released migrations, in order."""
+    return _read("migrations")
+
+
+def repeatable_files() -> list[SqlFile]:
+    """The views and functions of `sql/`, each after those its `-- needs:` line names."""
+    files = {Path(file.name).stem: file for file in _read("sql")}
+    order = TopologicalSorter({stem: sorted(_needs(file)) for stem, file in files.items()})
+    try:
+        return [files[stem] for stem in order.static_order()]
+    except (CycleError, KeyError) as exc:
+        raise MigrationError(f"the `{NEEDS}` lines of sql/ do not resolve: {exc}") from exc
+
+
+def apply(connection: Connection) -> list[str]:
+    """Apply what is missing; the names of the files applied, none when all is up to date.
+
+    Raises:
+        MigrationError: a file that was applied has changed since, or the database has been
+            migrated by a newer imgsim.
+    """
+    migrations, repeatables = migration_files(), repeatable_files()
+    if not _pending(_ledger(connection), migrations, repeatables):
+        return []
+    with _only_runner(connection):
+        connection.execute(LEDGER)
+        pending = _pending(_ledger(connection), migrations, repeatables)
+        for file in pending:
+            _apply(connection, file)
+    return [file.name for file in pending]
+
+
+def _ledger(connection: Connection) -> dict[str, str]:
+    try:
+        rows = connection.execute("select name, checksum from imgsim.migration").fetchall()
+    except psycopg.errors.UndefinedTable:
+        return {}
+    return dict(rows)
+
+
+def _pending(
+    applied: dict[str, str], migrations: list[SqlFile], repeatables: list[SqlFile]
+) -> list[SqlFile]:
+    known = {file.name for file in migrations}
+    if newer := sorted(
+        name for name in applied if name.startswith("migrations/") and name not in known
+    ):
+        raise MigrationError(
+            f"this database was migrated by a newer imgsim: {newer[-1]} is unknown here",
+            "pip install --upgrade imgsim",
+        )
+    for file in migrations:
+        if applied.get(file.name, file.checksum) != file.checksum:
+            raise MigrationError(
+                f"{file.name} was applied to this database with another text",
+                "released migrations are frozen: restore the file and add a new one",
+            )
+    missing = [file for file in migrations if file.name not in applied]
+    changed = [file for file in repeatables if applied.get(file.name) != file.checksum]
+    # A function that calls a changed one may have to be planned anew: cheap, so all of them.
+    return missing + (repeatables if missing or changed else [])
+
+
+def _apply(connection: Connection, file: SqlFile) -> None:
+    try:
+        if file.text.startswith(OUTSIDE_TRANSACTION):
+            for statement in _statements(file.text):
+                connection.execute(statement.encode())
+            _record(connection, file)
+        else:
+            with connection.transaction():
+                connection.execute(file.text.encode())
+                _record(connection, file)
+    except psycopg.Error as exc:
+        raise MigrationError(
+            f"{file.name} could not be applied: {str(exc).strip().splitlines()[0]}",
+            exc.diag.message_hint or _hint(exc),
+        ) from exc
+
+
+def _hint(exc: psycopg.Error) -> str:
+    if isinstance(exc, psycopg.errors.InsufficientPrivilege):
+        return "connect once as the database's owner and run: imgsim db migrate"
+    return "nothing of it was kept; earlier files stay applied"
+
+
+def _statements(text: str) -> list[str]:
+    # PostgreSQL runs several statements sent at once in one transaction: send them one by one.
+    lines = [line for line in text.splitlines() if not line.startswith("--")]
+    return [part for part in "\n".join(lines).split(";\n") if part.strip(" \n;")]
+
+
+def _record(connection: Connection, file: SqlFile) -> None:
+    connection.execute(
+        """
+        insert into imgsim.migration (name, checksum, imgsim_version)
+        values (%s, %s, %s)
+        on conflict (name) do update
+        set checksum = excluded.checksum,
+            imgsim_version = excluded.imgsim_version,
+            applied_at = now()
+        """,
+        [file.name, file.checksum, __version__],
+    )
+
+
+@contextmanager
+def _only_runner(connection: Connection) -> Iterator[None]:
+    connection.execute("select pg_advisory_lock(%s)", [LOCK_KEY])
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("select pg_advisory_unlock(%s)", [LOCK_KEY])
+
+
+def _needs(file: SqlFile) -> set[str]:
+    lines = [line for line in file.text.splitlines() if line.startswith(NEEDS)]
+    return {stem.strip() for line in lines for stem in line[len(NEEDS) :].split(",")}
+
+
+def _read(folder: str) -> list[SqlFile]:
+    # Inside the package when installed from a wheel, beside it in a checkout.
+    package = Path(__file__).resolve().parents[1]
+    place = next(p for p in (package / folder, package.parent / folder) if p.is_dir())
+    return [
+        SqlFile(f"{folder}/{path.name}", path.read_text("utf-8"))
+        for path in sorted(place.glob("*.sql"))
+    ]

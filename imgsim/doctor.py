@@ -1,0 +1,189 @@
+"""Looks over the whole installation: what is there, what is not, and the next step for each."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgsim import __version__
+from imgsim.database import connection, embedded, migrations
+from imgsim.database.connection import Connection
+from imgsim.errors import ImgsimError
+from imgsim.settings import EmbeddedStore, Settings
+
+FINE, LACKING, BROKEN = "ok", "note", "bad"
+OLDEST_PGVECTOR = (0, 8, 0)
+LITTLE_DISK = 2 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination: how it is (`ok`, `note` or `bad`), what, and what to do."""
+
+    state: str
+    what: str
+    detail: str
+    next_step: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything in turn; a fault in one part does not hide the others."""
+    yield Finding(
+        FINE, "imgsim", f"{__version__}, Python {platform.python_version()}, {sys.platform}"
+    )
+    yield from _weights()
+    yield _devices()
+    yield from _target(settings)
+    try:
+        with connection.open_connection(settings) as opened:
+            yield from _database(opened)
+    except ImgsimError as exc:
+        yield Finding(BROKEN, "database", exc.message, exc.hint)
+
+
+def _weights() -> Iterator[Finding]:
+    cache = Path(os.environ.get("TORCH_HOME", "~/.cache/torch")).expanduser() / "hub/checkpoints"
+    for name in ("resnet18", "resnet50"):
+        files = sorted(cache.glob(f"{name}-*.pth")) if cache.is_dir() else []
+        if files:
+            yield Finding(FINE, "weights", f"{name}: {files[0]}")
+        else:
+            yield Finding(
+                LACKING, "weights", f"{name}: none in {cache}", "imgsim model fetch, online"
+            )
+
+
+def _devices() -> Finding:
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("torchvision") is None:
+        return Finding(BROKEN, "torch", "torch or torchvision is missing", "pip install imgsim")
+    try:
+        import torch
+        import torchvision
+    except Exception as exc:
+        return Finding(
+            BROKEN,
+            "torch",
+            f"does not import: {str(exc).splitlines()[0]}",
+            "torch and torchvision must come from the same index: see docs/install.md",
+        )
+    devices = [f"cpu ({torch.get_num_threads()} threads)"]
+    devices += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    devices += ["Apple GPU (mps)"] if torch.backends.mps.is_available() else []
+    versions = f"torch {torch.__version__}, torchvision {torchvision.__version__}"
+    return Finding(FINE, "devices", f"{', '.join(devices)}; {versions}")
+
+
+def _target(settings: Settings) -> Iterator[Finding]:
+    target = settings.target
+    if not isinstance(target, EmbeddedStore):
+        yield Finding(FINE, "database", f"an external server, given by {target.source}")
+        return
+    if not embedded.data_folder(target.folder).exists():
+        yield Finding(LACKING, "store", f"{target.folder} is new", "imgsim ingest FOLDER")
+    else:
+        yield Finding(FINE, "store", str(target.folder))
+    place = next(p for p in (target.folder, *target.folder.parents) if p.exists())
+    free = shutil.disk_usage(place).free
+    size = f"{free / 1e9:,.1f} GB free"
+    if free < LITTLE_DISK:
+        yield Finding(LACKING, "disk", size, "make room: 100,000 images take about 3 GB")
+    else:
+        yield Finding(FINE, "disk", size)
+
+
+def _database(opened: Connection) -> Iterator[Finding]:
+    version = opened.info.server_version
+    yield Finding(FINE, "server", f"PostgreSQL {version // 10000}.{version % 10000}")
+    yield _pgvector(opened)
+    try:
+        applied = migrations.apply(opened)
+    except ImgsimError as exc:
+        yield Finding(BROKEN, "schema", exc.message, exc.hint)
+        return
+    yield Finding(
+        FINE, "schema", f"{len(applied)} files applied just now" if applied else "current"
+    )
+    yield from _contents(opened)
+
+
+def _pgvector(opened: Connection) -> Finding:
+    row = opened.execute(
+        """
+        select coalesce(installed_version, default_version)
+        from pg_available_extensions
+        where name = 'vector'
+        """
+    ).fetchone()
+    if row is None:
+        return Finding(
+            BROKEN,
+            "pgvector",
+            "not on this server",
+            "on Debian: apt install postgresql-18-pgvector",
+        )
+    version = tuple(int(part) for part in row[0].split(".") if part.isdigit())
+    if version < OLDEST_PGVECTOR:
+        return Finding(BROKEN, "pgvector", f"{row[0]} is too old", "upgrade it to 0.8.4 or later")
+    return Finding(FINE, "pgvector", row[0])
+
+
+def _contents(opened: Connection) -> Iterator[Finding]:
+    counts = opened.execute(
+        """
+        select
+            (select count(*) from imgsim.image),
+            (select count(*) from imgsim.ecco_document),
+            (select count(*) from imgsim.ingest_failure),
+            (select count(*) from imgsim.ingest_run r
+             where r.status = 'running' and not exists (
+                 select from pg_stat_activity a where a.backend_start <= r.started_at
+                     and a.application_name like 'imgsim%%' and a.pid <> pg_backend_pid()))
+        """
+    ).fetchone()
+    assert counts is not None
+    images, documents, failed, broken_off = counts
+    if images:
+        yield Finding(FINE, "images", f"{images:,}")
+    else:
+        yield Finding(LACKING, "images", "none yet", "imgsim ingest FOLDER, or imgsim demo")
+    if documents:
+        yield Finding(FINE, "books", f"{documents:,}")
+    yield from _models(opened, images)
+    if failed:
+        yield Finding(LACKING, "failures", f"{failed:,} files", "imgsim report failures")
+    if broken_off:
+        yield Finding(
+            LACKING, "ingest", f"{broken_off} broke off", "run the same imgsim ingest again"
+        )
+
+
+def _models(opened: Connection, images: int) -> Iterator[Finding]:
+    rows = opened.execute(
+        """
+        select model, weights, embeddings, index_state, neighbour_k, neighbours_current
+        from imgsim.model_status()
+        """
+    ).fetchall()
+    for name, weights, embeddings, index, k, current in rows:
+        problems = {
+            "imgsim ingest --model " + name + " PATH…": embeddings < images
+            and f"{images - embeddings:,} images lack a vector",
+            f"imgsim psql -c \"select imgsim.build_embedding_index('{name}')\"": index
+            in ("missing", "invalid")
+            and embeddings
+            and f"its index is {index}",
+            "imgsim neighbours": k and not current and "its neighbour lists are out of date",
+        }
+        told = f"{name}, {weights}: {embeddings:,} vectors, index {index}"
+        lists = f", lists of {k}" if k and current else ""
+        wrong = [(step, text) for step, text in problems.items() if text]
+        if not wrong:
+            yield Finding(FINE, "model", told + lists)
+        for step, text in wrong:
+            yield Finding(LACKING, "model", f"{told}; {text}", step)

@@ -1,0 +1,351 @@
+"""Finds image files, and opens them as 8-bit grey or RGB; a bad file is a value, no exception."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from imgsim.errors import NotFoundError
+
+FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "JPEG2000")
+SUFFIXES = frozenset(
+    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".gif", ".bmp", ".dib"}
+    | {".webp", ".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c"}
+)
+MAX_MEGAPIXELS = 250.0
+LARGE_PIXELS = 40_000_000
+
+# Checked here instead, with a message: Pillow's limit warns in one range and fails in another.
+Image.MAX_IMAGE_PIXELS = None
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+# What it would warn of comes as a reason, or does not matter to the picture.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+# Pillow loads its readers on demand, but not for an explicit list of formats.
+Image.init()
+
+# A scan of 40 megapixels takes some 200 MB to decode: one of these at a time.
+_large = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that may be an image. `path` is absolute, as Python's file functions take it."""
+
+    path: str
+    size: int
+    modified_ns: int
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """A file that does not claim to be an image."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file, or one frame of it, that cannot be taken in: at which stage, and why."""
+
+    path: str
+    stage: str
+    reason: str
+    frame: int = 1
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Which page of how many a picture is, its size in pixels, and its mode in the file."""
+
+    number: int
+    count: int
+    width: int
+    height: int
+    mode: str
+    format: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One frame, decoded: `image` is in mode L or RGB, upright; of a JPEG perhaps a reduced one."""
+
+    frame: Frame
+    image: Image.Image
+
+
+def path_text(path: str) -> str:
+    r"""The path as text that PostgreSQL, CSV and a terminal can hold; `path_from_text` undoes it.
+
+    A byte that is not UTF-8 becomes ``\xNN``, and a backslash of the name itself ``\\``.
+
+    >>> path_text("/scans/Fu\udcdfnote\\2.png")
+    '/scans/Fu\\xdfnote\\\\2.png'
+    """
+    if os.sep == "\\":
+        return path.replace("\\", "/")
+    return re.sub(
+        r"[\udc80-\udcff]",
+        lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}",
+        path.replace("\\", "\\\\"),
+    )
+
+
+def path_from_text(text: str) -> str:
+    """The path that `path_text` wrote."""
+    if os.sep == "\\":
+        return text
+    return re.sub(
+        r"\\(?:\\|x([0-9a-f]{2}))",
+        lambda match: chr(0xDC00 + int(match[1], 16)) if match[1] else "\\",
+        text,
+    )
+
+
+def find(paths: Iterable[Path]) -> Iterator[Found | Ignored | Refused]:
+    """Walk folders and files in a fixed order, one folder at a time.
+
+    A file named by itself is taken whatever its ending; links to folders inside are not followed.
+
+    Raises:
+        NotFoundError: one of `paths` does not exist (before anything is found).
+    """
+    for root in _roots(paths):
+        if os.path.isdir(root):
+            yield from _walk(root)
+        else:
+            yield _look_at(root)
+
+
+def _roots(paths: Iterable[Path]) -> list[str]:
+    roots: list[str] = []
+    for path in paths:
+        if not os.path.lexists(path):
+            raise NotFoundError(f"there is no file or folder {path}", "see that the path is right")
+        roots.append(os.path.realpath(path))
+    unique = sorted(set(roots))
+    inside = {r for r in unique for outer in unique if r != outer and r.startswith(outer + os.sep)}
+    return [root for root in unique if root not in inside]
+
+
+def _walk(root: str) -> Iterator[Found | Ignored | Refused]:
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                listed = sorted(
+                    (entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries
+                )
+        except OSError as exc:
+            yield Refused(folder, "scan", f"cannot list the folder: {_os_reason(exc)}")
+            continue
+        waiting.extend(
+            os.path.join(folder, name) for name, is_folder in reversed(listed) if is_folder
+        )
+        for name, is_folder in listed:
+            path = os.path.join(folder, name)
+            if is_folder or os.path.isdir(path):
+                continue
+            if name.startswith(".") or os.path.splitext(name)[1].lower() not in SUFFIXES:
+                yield Ignored(path)
+            else:
+                yield _look_at(path)
+
+
+def _look_at(path: str) -> Found | Refused:
+    try:
+        found = os.stat(path)
+    except OSError as exc:
+        return Refused(path, "scan", _os_reason(exc))
+    if not stat.S_ISREG(found.st_mode):
+        return Refused(path, "scan", "not a regular file (a device, pipe or socket)")
+    return Found(path, found.st_size, found.st_mtime_ns)
+
+
+def digest(found: Found) -> str | Refused:
+    """SHA-256 of a file in hexadecimal."""
+    if found.size == 0:
+        return Refused(found.path, "read", "empty file (0 bytes)", size=0)
+    try:
+        with open(found.path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as exc:
+        return Refused(found.path, "read", _os_reason(exc), size=found.size)
+
+
+def decode(
+    found: Found,
+    draft_size: Callable[[int, int], tuple[int, int]] | None = None,
+    max_megapixels: float = MAX_MEGAPIXELS,
+) -> Iterator[Picture | Refused]:
+    """The pictures of a file: the pages of a TIFF, the first frame of anything else.
+
+    Never raises for a bad file: what cannot be read comes as a `Refused`.
+
+    Args:
+        draft_size: from a JPEG's width and height, the size it need not exceed: it may be decoded
+            at a half, quarter or eighth, as long as it gets no smaller than that.
+        max_megapixels: refuse, before decoding, what declares more pixels than this.
+    """
+    frame = 1
+    try:
+        with Image.open(found.path, formats=FORMATS) as opened:
+            frames = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
+            for frame in range(1, frames + 1):
+                try:
+                    opened.seek(frame - 1)
+                    yield _picture(opened, frame, frames, draft_size, max_megapixels)
+                except Exception as exc:
+                    yield _refusal(found, exc, opened.format, frame)
+    except Exception as exc:
+        yield _refusal(found, exc, None, frame)
+
+
+class _UnfitError(Exception):
+    """An image that can be read but not used; its message is the reason."""
+
+
+def _picture(
+    opened: Image.Image,
+    frame: int,
+    frames: int,
+    draft_size: Callable[[int, int], tuple[int, int]] | None,
+    max_megapixels: float,
+) -> Picture:
+    width, height = opened.size
+    mode, kind = opened.mode, str(opened.format)
+    if width * height > max_megapixels * 1e6:
+        raise _UnfitError(
+            f"too large: {width:,} x {height:,} pixels declared, "
+            f"the limit is {max_megapixels:g} megapixels (--max-megapixels)"
+        )
+    if draft_size and kind in ("JPEG", "MPO"):
+        opened.draft(None, draft_size(width, height))
+    if width * height > LARGE_PIXELS:
+        with _large:
+            image = _upright(to_grey_or_rgb(opened))
+    else:
+        image = _upright(to_grey_or_rgb(opened))
+    if _is_blank(image):
+        raise _UnfitError("blank: every pixel is the same")
+    if image.size != opened.size:
+        width, height = height, width
+    return Picture(Frame(frame, frames, width, height, mode, kind), image)
+
+
+def to_grey_or_rgb(image: Image.Image) -> Image.Image:
+    """The image in 8-bit grey (mode L) or RGB, on white where it is transparent.
+
+    16-bit and floating-point grey is scaled to the range it uses.
+    """
+    image.load()
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _scaled_to_8_bits(image)
+    if image.has_transparency_data:
+        return _on_white(image)
+    if image.mode in ("1", "L"):
+        return image.convert("L")
+    if image.mode == "P" and _has_grey_palette(image):
+        return image.convert("L")
+    return image.convert("RGB")
+
+
+def _scaled_to_8_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    if image.mode == "F" or values.max() > 0xFFFF or values.min() < 0:
+        finite = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+        low, high = finite.min(), finite.max()
+        scaled = (finite - low) * (255.0 / max(high - low, np.finfo(float).tiny))
+        return Image.fromarray(scaled.astype(np.uint8))
+    # Scanners write 8, 10, 12 or 16 significant bits into 16.
+    bits = max(8, int(values.max()).bit_length())
+    return Image.fromarray((values.astype(np.uint16) >> (bits - 8)).astype(np.uint8))
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    layered = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    grey = image.mode in ("L", "LA", "La", "1")
+    return Image.alpha_composite(white, layered).convert("L" if grey else "RGB")
+
+
+def _has_grey_palette(image: Image.Image) -> bool:
+    palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    return bool((palette == palette[:, :1]).all())
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF says nothing about the picture
+        return image
+
+
+def _is_blank(image: Image.Image) -> bool:
+    return all(low == high for low, high in (band.getextrema() for band in image.split()))
+
+
+def _refusal(found: Found, exc: Exception, kind: str | None, frame: int) -> Refused:
+    stage = "read" if isinstance(exc, OSError) and exc.errno is not None else "decode"
+    return Refused(found.path, stage, _reason(found, exc, kind), frame, found.size)
+
+
+def _reason(found: Found, exc: Exception, kind: str | None) -> str:
+    if isinstance(exc, _UnfitError):
+        return str(exc)
+    if isinstance(exc, UnidentifiedImageError):
+        return _unidentified(found)
+    if isinstance(exc, OSError) and exc.errno is not None:
+        return _os_reason(exc)
+    if isinstance(exc, MemoryError):
+        return "not enough memory to decode it"
+    said = str(exc) or type(exc).__name__
+    if "truncated" in said.lower() or "end of file" in said.lower() or isinstance(exc, EOFError):
+        return f"truncated {kind or 'image'} (the file ends after {found.size:,} bytes)"
+    return f"damaged {kind or 'image'}: {said}"
+
+
+SIGNATURES = {
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"RIFF": "WebP",
+    b"\0\0\0\x0cjP": "JPEG 2000",
+}
+STRANGERS = {b"%PDF": "a PDF", b"PK\3\4": "a ZIP archive", b"<svg": "an SVG", b"<": "HTML or XML"}
+
+
+def _unidentified(found: Found) -> str:
+    with open(found.path, "rb") as file:
+        start = file.read(16)
+    for signature, kind in SIGNATURES.items():
+        if start.startswith(signature):
+            return f"truncated or damaged {kind} (the file ends after {found.size:,} bytes)"
+    for signature, what in STRANGERS.items():
+        if start.lstrip().startswith(signature):
+            return f"not an image: it looks like {what}"
+    return f"not an image that can be read (it begins with {start!r})"
+
+
+def _os_reason(exc: OSError) -> str:
+    if isinstance(exc, PermissionError):
+        return "no permission to read it"
+    if isinstance(exc, FileNotFoundError):
+        return "no such file (a broken link, or removed meanwhile)"
+    return exc.strerror or str(exc)

@@ -1,0 +1,204 @@
+"""Which files need which work: told from path, size and time first, then from their content."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from imgsim.catalogue import Catalogue, StoredFrame
+from imgsim.images import Found, Ignored, Refused, digest
+
+CHUNK_FILES = 512
+WAIT_SECONDS = 0.3
+
+FLUSH = None
+"""Stands between pieces of work: finish and store all that came before."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A file to be embedded with some models, or copied from a twin of the same content.
+
+    `kind` is what the summary counts it as.
+    """
+
+    found: Found
+    sha256: str
+    kind: str
+    models: tuple[str, ...]
+    twin: tuple[StoredFrame, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A file that needs no work any more; `kind` is what the summary counts it as."""
+
+    kind: str
+
+
+Step = Work | Settled | Refused | None
+
+
+class Planner:
+    """Turns found files into steps, each file locked from its `Work` until `done` is called.
+
+    Args:
+        model_names: the models whose vectors every image shall have.
+        change: False for a survey: nothing is locked or written.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        model_names: Sequence[str],
+        pool: Executor,
+        *,
+        change: bool = True,
+    ) -> None:
+        self._catalogue = catalogue
+        self._models = tuple(model_names)
+        self._pool = pool
+        self._change = change
+        self._deferred: list[Found] = []
+        self._hashes_in_hand: set[str] = set()
+
+    def steps(self, found: Iterator[Found | Ignored | Refused]) -> Iterator[Step]:
+        """What is to be done, file by file; ends when nothing is left, with a FLUSH."""
+        files: list[Found] = []
+        for item in found:
+            if isinstance(item, Found):
+                files.append(item)
+            else:
+                yield item if isinstance(item, Refused) else Settled("ignored")
+            if len(files) == CHUNK_FILES:
+                yield from self._chunk(files)
+                files = []
+        yield from self._chunk(files)
+        yield FLUSH
+        yield from self._second_looks()
+
+    def done(self, works: Sequence[Work]) -> None:
+        """The files of these are stored: let go of them."""
+        self._hashes_in_hand.difference_update(work.sha256 for work in works)
+        self._catalogue.unlock([work.found.path for work in works])
+
+    def _second_looks(self) -> Iterator[Step]:
+        """Look again at files that another ingest, or this one for a twin, had in hand."""
+        while self._deferred:
+            again, self._deferred = self._deferred, []
+            for start in range(0, len(again), CHUNK_FILES):
+                yield from self._chunk(again[start : start + CHUNK_FILES])
+                yield FLUSH
+            if len(self._deferred) == len(again):
+                time.sleep(WAIT_SECONDS)
+
+    def _chunk(self, files: Sequence[Found]) -> Iterator[Step]:
+        settled, waiting = self._recognise(files)
+        yield from itertools.repeat(Settled("unchanged"), settled)
+        if not self._change:
+            yield from self._judge(waiting)
+            return
+        mine = self._catalogue.lock([file.path for file, _ in waiting])
+        self._deferred += [file for file, _ in waiting if file.path not in mine]
+        try:
+            # Another ingest may have stored some of them just before the lock.
+            settled, locked = self._recognise([file for file, _ in waiting if file.path in mine])
+            yield from itertools.repeat(Settled("unchanged"), settled)
+            for step in self._judge(locked):
+                if isinstance(step, Work):
+                    mine.remove(step.found.path)
+                yield step
+        finally:
+            self._catalogue.unlock(mine)
+
+    def _recognise(
+        self, files: Sequence[Found]
+    ) -> tuple[int, list[tuple[Found, list[StoredFrame]]]]:
+        """How many files are stored just as they are; the others, with what is stored of them."""
+        stored = self._catalogue.by_path([file.path for file in files])
+        pairs = [(file, stored.get(file.path, [])) for file in files]
+        waiting = [
+            (file, frames)
+            for file, frames in pairs
+            if not (_is_same_file(file, frames) and not _lacking(frames))
+        ]
+        return len(pairs) - len(waiting), waiting
+
+    def _judge(self, files: Sequence[tuple[Found, list[StoredFrame]]]) -> Iterator[Step]:
+        hashed: list[tuple[Found, list[StoredFrame], str]] = []
+        results = self._pool.map(_content_hash, files)
+        for (file, frames), result in zip(files, results, strict=True):
+            if isinstance(result, Refused):
+                yield result
+            else:
+                hashed.append((file, frames, result))
+        same_content = self._catalogue.by_content({sha256 for _, _, sha256 in hashed})
+        for file, frames, sha256 in hashed:
+            twins = [
+                twin
+                for path, twin in same_content.items()
+                if path != file.path and twin[0].sha256 == sha256 and _is_whole(twin)
+            ]
+            yield from self._judge_one(file, frames, sha256, twins)
+
+    def _judge_one(
+        self, file: Found, frames: list[StoredFrame], sha256: str, twins: list[list[StoredFrame]]
+    ) -> Iterator[Step]:
+        if _is_whole(frames) and frames[0].sha256 == sha256:
+            yield self._same_content(file, frames, "unchanged")
+            return
+        if not frames:
+            for twin in twins:
+                if self._catalogue.was_moved(twin) and self._move(twin, file):
+                    yield self._same_content(file, twin, "moved")
+                    return
+        complete = next((twin for twin in twins if not _lacking(twin)), None)
+        if complete:
+            kind = "changed" if frames else "duplicate"
+            yield Work(file, sha256, kind, self._models, tuple(complete))
+        elif sha256 in self._hashes_in_hand:
+            if self._change:
+                self._deferred.append(file)
+            else:
+                yield Settled("duplicate")
+        else:
+            self._hashes_in_hand.add(sha256)
+            yield Work(file, sha256, _kind(frames, sha256), self._models)
+
+    def _same_content(self, file: Found, frames: list[StoredFrame], kind: str) -> Step:
+        if lacking := _lacking(frames):
+            return Work(file, frames[0].sha256, "completed", lacking)
+        if self._change and kind == "unchanged":
+            self._catalogue.touch(file)
+        return Settled(kind)
+
+    def _move(self, frames: list[StoredFrame], file: Found) -> bool:
+        return not self._change or self._catalogue.move(frames, file)
+
+
+def _content_hash(pair: tuple[Found, list[StoredFrame]]) -> str | Refused:
+    file, frames = pair
+    return frames[0].sha256 if _is_same_file(file, frames) else digest(file)
+
+
+def _kind(frames: list[StoredFrame], sha256: str) -> str:
+    if not frames:
+        return "new"
+    return "completed" if frames[0].sha256 == sha256 else "changed"
+
+
+def _is_whole(frames: Sequence[StoredFrame]) -> bool:
+    return bool(frames) and len(frames) == frames[0].frame.count
+
+
+def _is_same_file(file: Found, frames: Sequence[StoredFrame]) -> bool:
+    return _is_whole(frames) and all(
+        (frame.bytes, frame.modified_ns) == (file.size, file.modified_ns) for frame in frames
+    )
+
+
+def _lacking(frames: Sequence[StoredFrame]) -> tuple[str, ...]:
+    return tuple(sorted({name for frame in frames for name in frame.lacking}))

@@ -1,0 +1,122 @@
+"""Where the store is: settings read once, from the command line and the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from imgsim.errors import ImgsimError
+
+PRETRAINED = "IMAGENET1K_V1"
+"""torchvision's name of the weights that the threshold of 0.94 was found with."""
+
+UNTRAINED = "untrained"
+"""The name of seeded random weights, for tests and for a demonstration without a network."""
+
+LIBPQ_VARIABLES = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGDATABASE")
+
+
+@dataclass(frozen=True)
+class EmbeddedStore:
+    """A folder in which imgsim runs a PostgreSQL server of its own."""
+
+    folder: Path
+
+
+@dataclass(frozen=True)
+class ExternalServer:
+    """A PostgreSQL server that somebody else runs.
+
+    `conninfo` is a libpq URL or keyword string; empty means libpq's own PG* variables.
+    `source` names where it came from, for messages.
+    """
+
+    conninfo: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every command needs to know before it starts."""
+
+    target: EmbeddedStore | ExternalServer
+    idle_minutes: float = 30.0
+
+
+def data_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder that holds everything imgsim keeps for this user.
+
+    As root it is outside root's home, because PostgreSQL refuses to run as root and its own
+    user has to reach the files.
+    """
+    if given := environ.get("IMGSIM_HOME"):
+        return Path(given).expanduser().absolute()
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/imgsim")
+    return platformdirs.user_data_path("imgsim")
+
+
+def store_folder(name_or_path: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of a store given by its name (kept under the data home) or by a path.
+
+    A value is a path when it has a path separator in it, or is `.`, `..` or begins with `~`.
+    """
+    if not name_or_path.strip():
+        raise ImgsimError("the store has an empty name", "give a name such as `default`, or a path")
+    separators = {os.sep, os.altsep or os.sep}
+    is_path = any(mark in name_or_path for mark in separators) or name_or_path[0] in "~."
+    if is_path:
+        return Path(name_or_path).expanduser().absolute()
+    return data_home(environ) / "stores" / name_or_path
+
+
+def resolve(
+    database: str | None = None,
+    store: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Decide which database to use; the first of these that is given wins.
+
+    `--database` or `--store`, `IMGSIM_DATABASE_URL`, `IMGSIM_STORE`, libpq's PG* variables, and
+    else the store named `default`.
+
+    Raises:
+        ImgsimError: both `--database` and `--store` were given, or a value cannot be read.
+    """
+    if database and store:
+        raise ImgsimError("--database and --store exclude each other", "give one of them")
+    idle = _idle_minutes(environ.get("IMGSIM_IDLE_MINUTES", "30"))
+    return Settings(_target(database, store, environ), idle)
+
+
+def _target(
+    database: str | None, store: str | None, environ: Mapping[str, str]
+) -> EmbeddedStore | ExternalServer:
+    if database:
+        return ExternalServer(database, "--database")
+    if store:
+        return EmbeddedStore(store_folder(store, environ))
+    if url := environ.get("IMGSIM_DATABASE_URL"):
+        return ExternalServer(url, "IMGSIM_DATABASE_URL")
+    if named := environ.get("IMGSIM_STORE"):
+        return EmbeddedStore(store_folder(named, environ))
+    if present := [variable for variable in LIBPQ_VARIABLES if environ.get(variable)]:
+        return ExternalServer("", f"the environment ({', '.join(present)})")
+    return EmbeddedStore(store_folder("default", environ))
+
+
+def _idle_minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = -1.0
+    if not 0 <= minutes < float("inf"):
+        raise ImgsimError(
+            f"IMGSIM_IDLE_MINUTES is {text!r}, not a number of minutes",
+            "give a number such as 30, or 0 for a server that runs until it is stopped",
+        )
+    return minutes

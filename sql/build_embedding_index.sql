@@ -1,0 +1,23 @@
+-- Builds a model's HNSW index where it is missing or invalid; whether anything was built.
+--   select imgsim.build_embedding_index('resnet50');
+-- needs: model_named, embedding_index
+create or replace function imgsim.build_embedding_index(model text)
+returns boolean
+language plpgsql
+as $$
+declare
+    m imgsim.model := imgsim.model_named(model);
+    index_name text := m.embedding_table || '_hnsw';
+begin
+    -- One builder at a time; whoever comes second finds the index there.
+    perform pg_advisory_xact_lock(hashtext('imgsim.build_embedding_index'), m.model_id);
+    if imgsim.embedding_index(model) in ('valid', 'none') then
+        return false;
+    end if;
+    execute format('drop index if exists imgsim.%I', index_name);
+    execute format(
+        'create index %I on imgsim.%I using hnsw (embedding halfvec_cosine_ops)',
+        index_name, m.embedding_table);
+    return true;
+end
+$$;

@@ -1,0 +1,19 @@
+-- What the tables hold, for psql's \d+ and other browsers. Here and not in a migration, because a
+-- table that is distributed over shards loses its comments.
+comment on schema imgsim is 'imgsim: printed illustrations, their vectors and their likeness';
+comment on table imgsim.image is 'One row per picture: a file, or one page (frame) of a multi-page TIFF';
+comment on column imgsim.image.name is 'The file''s name without its ending; #n is added for page n of several';
+comment on column imgsim.image.path is 'Where the file was; a byte that is not UTF-8 is written \xNN, a backslash \\';
+comment on column imgsim.image.sha256 is 'SHA-256 of the whole file, in hexadecimal';
+comment on column imgsim.image.modified_ns is 'The file''s modification time, in nanoseconds since 1970';
+comment on column imgsim.image.ecco_id is 'ECCO document, ten digits, text';
+comment on column imgsim.image.page_id is 'ECCO page: document, four digits, 0';
+comment on table imgsim.model is 'A network with its weights and preprocessing; its vectors are in embedding_table';
+comment on column imgsim.model.revision is 'Grows with every transaction that changes the model''s vectors';
+comment on table imgsim.neighbour is 'The k nearest images of every image, exact, per model; ties in the order of other_id';
+comment on table imgsim.neighbour_state is 'The k and the model revision that each model''s neighbour lists were computed for';
+comment on table imgsim.pair is 'Every pair of images at or above the stored threshold, once: image_id < other_id';
+comment on table imgsim.ecco_document is 'The bibliography: one row per ECCO document';
+comment on table imgsim.ingest_run is 'One row per run of imgsim ingest: when, where, with which version, and what came of it';
+comment on table imgsim.ingest_failure is 'Files that could not be taken in; a row goes when its file goes in after all';
+comment on table imgsim.migration is 'Which files of migrations/ and sql/ were applied, and their checksums';

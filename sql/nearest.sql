@@ -1,0 +1,90 @@
+-- Which stored images are nearest to a vector? What `similar` and the command line rank with.
+--   select * from imgsim.nearest(
+--       (select embedding from imgsim.embedding_resnet50 where image_id = 7), 'resnet50', k => 5);
+--
+-- With `min_similarity` the answer is complete: every image at or above it (the first k, if k is
+-- given), found by comparing with all. Without, the k nearest (10) come from the HNSW index, or
+-- exactly with `exact => true`; where a filter leaves the index short of k, it is exact as well.
+-- `query_image_id` is left out of the answer; `other_documents_only` leaves out its whole book.
+--
+-- The vector comes in as a variable and ranks with the bare operator: so, and only so, the index
+-- is used, on every shard too.
+-- needs: model_named
+create or replace function imgsim.nearest(
+    query halfvec,
+    model text default 'resnet50',
+    k integer default null,
+    min_similarity double precision default null,
+    other_documents_only boolean default false,
+    exact boolean default false,
+    query_image_id bigint default null
+)
+returns table (
+    rank integer,
+    image_id bigint,
+    name text,
+    similarity double precision,
+    ecco_id text,
+    page_number integer,
+    path text
+)
+language plpgsql
+as $$
+declare
+    m imgsim.model := imgsim.model_named(model);
+    wanted integer := coalesce(k, case when min_similarity is null then 10 end);
+    query_document text := (select i.ecco_id from imgsim.image i where i.image_id = query_image_id);
+    excluding text := '';
+    ranking text;
+    ef_search_before text := current_setting('hnsw.ef_search', true);
+    iterative_scan_before text := current_setting('hnsw.iterative_scan', true);
+    ids bigint[];
+    distances double precision[];
+begin
+    if wanted < 1 then
+        raise exception 'k is %, and must be at least 1', wanted using errcode = 'invalid_parameter_value';
+    end if;
+    if query_image_id is not null then
+        excluding := 'where e.image_id <> $2';
+    end if;
+    if other_documents_only and query_document is not null then
+        excluding := 'join imgsim.image i using (image_id) ' || excluding
+            || ' and i.ecco_id is distinct from $3';
+    end if;
+    -- %1$s is the order: the bare operator for the index, anything else for the exact answer.
+    ranking := format(
+        'select array_agg(n.image_id order by n.distance, n.image_id),
+                array_agg(n.distance order by n.distance, n.image_id)
+         from (
+             select e.image_id, e.embedding <=> $1 as distance
+             from imgsim.%I e %s
+             order by %%s, e.image_id
+             limit $4
+         ) n
+         where $5 is null or 1 - n.distance >= $5',
+        m.embedding_table, excluding);
+
+    if min_similarity is null and not exact then
+        execute format('set local hnsw.ef_search = %s', least(1000, greatest(100, 4 * wanted)));
+        set local hnsw.iterative_scan = strict_order;
+        execute format(ranking, 'e.embedding <=> $1')
+            into ids, distances
+            using query, query_image_id, query_document, wanted, min_similarity;
+        if ef_search_before is not null then
+            execute format('set local hnsw.ef_search = %s', ef_search_before);
+            execute format('set local hnsw.iterative_scan = %s', iterative_scan_before);
+        end if;
+    end if;
+    if coalesce(cardinality(ids), 0) < wanted or wanted is null or exact or min_similarity is not null then
+        execute format(ranking, '(e.embedding <=> $1) + 0')
+            into ids, distances
+            using query, query_image_id, query_document, wanted, min_similarity;
+    end if;
+
+    return query
+    select r.rank::integer, i.image_id, i.name, 1 - r.distance, i.ecco_id, i.page_number, i.path
+    from unnest(ids, distances) with ordinality as r (image_id, distance, rank)
+    join imgsim.image i using (image_id)
+    order by r.rank;
+end
+$$;

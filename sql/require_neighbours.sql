@@ -1,0 +1,26 @@
+-- Are there neighbour lists of at least k for this model? Its id, or an error; a warning where
+-- they are older than the images.
+--   select imgsim.require_neighbours('resnet50', 4);
+-- needs: model_named
+create or replace function imgsim.require_neighbours(model text, k integer)
+returns smallint
+language plpgsql
+as $$
+declare
+    m imgsim.model := imgsim.model_named(model);
+    state imgsim.neighbour_state;
+begin
+    select s.* into state from imgsim.neighbour_state s where s.model_id = m.model_id;
+    if state.model_id is null or (state.k < require_neighbours.k and state.k < state.images - 1) then
+        raise exception 'the neighbour lists of % hold % of the % asked for',
+            quote_literal(model), coalesce(state.k, 0), require_neighbours.k
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = format('fill them with: imgsim neighbours -k %s --model %s', require_neighbours.k, model);
+    end if;
+    if state.revision <> m.revision then
+        raise warning 'the neighbour lists of % are older than its images', quote_literal(model)
+            using hint = 'bring them up to date with: imgsim neighbours';
+    end if;
+    return m.model_id;
+end
+$$;

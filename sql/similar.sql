@@ -1,0 +1,30 @@
+-- Which stored images are like this one, given by its name, path or id?
+--   select * from imgsim.similar('096240010000330_0', model => 'resnet50', k => 10);
+--   select * from imgsim.similar('096240010000330_0', min_similarity => 0.94, other_documents_only => true);
+-- needs: similar_by_id, image_id
+create or replace function imgsim.similar(
+    image text,
+    model text default 'resnet50',
+    k integer default null,
+    min_similarity double precision default null,
+    other_documents_only boolean default false,
+    exact boolean default false
+)
+returns table (
+    rank integer,
+    image_id bigint,
+    name text,
+    similarity double precision,
+    ecco_id text,
+    page_number integer,
+    path text
+)
+language plpgsql
+as $$
+begin
+    return query
+    select s.*
+    from imgsim.similar(
+        imgsim.image_id(image), model, k, min_similarity, other_documents_only, exact) s;
+end
+$$;

@@ -1,0 +1,138 @@
+"""One embedded server for the session, and for every test a database of its own, copied from a
+migrated template.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+from PIL import Image
+
+from imgsim.__main__ import run
+from imgsim.database import connection as database
+from imgsim.database import embedded
+from imgsim.database.connection import Connection
+from imgsim.settings import ExternalServer, Settings
+
+PRINTS = Path(__file__).resolve().parents[2] / "shared" / "prints"
+TEMPLATE = "imgsim_template"
+
+
+@pytest.fixture(scope="session")
+def reachable_folder() -> Iterator[Path]:
+    """A temporary folder that the server's user can reach too, when the tests run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="imgsim-test-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment(reachable_folder: Path) -> Iterator[None]:
+    """Nothing of the user's settings, stores or cached weights gets into a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in list(os.environ):
+            if variable.startswith(("IMGSIM_", "PG")):
+                patch.delenv(variable)
+        patch.setenv("IMGSIM_HOME", str(reachable_folder / "home"))
+        patch.setenv("TORCH_HOME", str(reachable_folder / "torch"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def server(reachable_folder: Path) -> Iterator[embedded.Server]:
+    """The session's server, with a migrated template database."""
+    store = reachable_folder / "store of the session"
+    started = embedded.ensure_running(store, idle_minutes=0)
+    with psycopg.connect(started.conninfo("postgres"), autocommit=True) as admin:
+        admin.execute(f"create database {TEMPLATE}")
+    database.connect(_settings(started, TEMPLATE)).close()
+    yield started
+    embedded.stop(store)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def settings(server: embedded.Server) -> Iterator[Settings]:
+    """A fresh, migrated, empty database."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
+        admin.execute(f"create database {name} template {TEMPLATE}")
+        yield _settings(server, name)
+        admin.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def connection(settings: Settings) -> Iterator[Connection]:
+    """A connection to the test's database."""
+    with database.connect(settings) as opened:
+        yield opened
+
+
+def _settings(server: embedded.Server, name: str) -> Settings:
+    return Settings(ExternalServer(server.conninfo(name), "the tests"))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command line printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def imgsim(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """Run a command line, in this process, on the test's database."""
+    assert isinstance(settings.target, ExternalServer)
+    where = ["--database", settings.target.conninfo]
+
+    def call(*arguments: object) -> Answer:
+        capsys.readouterr()
+        code = run([*where, *(str(argument) for argument in arguments)])
+        printed = capsys.readouterr()
+        return Answer(code, printed.out, printed.err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def prints() -> Path:
+    """The folder of real prints; a checkout without it skips the test."""
+    if not PRINTS.is_dir():
+        pytest.skip("the folder of real prints is not here")
+    return PRINTS
+
+
+@pytest.fixture
+def draw() -> Callable[..., Image.Image]:
+    """Draw a small picture that differs with its seed."""
+
+    def picture(seed: int = 0, size: tuple[int, int] = (120, 90), mode: str = "L") -> Image.Image:
+        noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        return Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).convert(mode)
+
+    return picture
+
+
+@pytest.fixture
+def folder(tmp_path: Path, draw: Callable[..., Image.Image]) -> Path:
+    """A folder with six pictures, one of them in a folder below."""
+    scans = tmp_path / "scans"
+    (scans / "below").mkdir(parents=True)
+    for number in range(5):
+        draw(number).save(scans / f"0000100{number:03}00{number + 1:02}0_0.png")
+    draw(5).save(scans / "below" / "sixth.jpg", quality=95)
+    return scans

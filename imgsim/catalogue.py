@@ -17,7 +17,6 @@ from psycopg import sql
 from imgsim import __version__
 from imgsim.bibliography import NameParts, parse_name
 from imgsim.database.connection import Connection
-from imgsim.errors import ImgsimError
 from imgsim.images import Found, Frame, Refused, path_from_text, path_text
 from imgsim.models import Model
 
@@ -90,15 +89,17 @@ class Catalogue:
         self._run_id = int(row[0])
         return self._run_id
 
-    def end_run(self, status: str, counts: Mapping[str, int]) -> None:
-        """Record how the ingest ended."""
+    def end_run(
+        self, status: str, counts: Mapping[str, int], device_used: Mapping[str, str]
+    ) -> None:
+        """Record how the ingest ended, and on which device and in which precision it embedded."""
         self._connection.execute(
             """
             update imgsim.ingest_run
-            set finished_at = now(), status = %s, counts = %s
+            set finished_at = now(), status = %s, counts = %s, arguments = arguments || %s::jsonb
             where run_id = %s
             """,
-            [status, json.dumps(counts), self._run_id],
+            [status, json.dumps(counts), json.dumps(device_used), self._run_id],
         )
 
     def by_path(self, paths: Iterable[str]) -> dict[str, list[StoredFrame]]:
@@ -145,7 +146,9 @@ class Catalogue:
         return {texts[row[0]] for row in rows}
 
     def unlock(self, paths: Iterable[str]) -> None:
-        """Let other ingests have these paths."""
+        """Let other ingests have these paths; a connection that broke has let go of them."""
+        if self._connection.closed:
+            return
         self._connection.execute(
             "select pg_advisory_unlock(%s, hashtext(p)) from unnest(%s::text[]) as p",
             [FILE_LOCKS, [path_text(path) for path in paths]],
@@ -211,8 +214,10 @@ class Catalogue:
             set frames = excluded.frames, sha256 = excluded.sha256, bytes = excluded.bytes,
                 modified_ns = excluded.modified_ns, width = excluded.width,
                 height = excluded.height, mode = excluded.mode, format = excluded.format,
-                ecco_id = excluded.ecco_id, page_id = excluded.page_id,
-                page_number = excluded.page_number, illustration = excluded.illustration,
+                ecco_id = coalesce(excluded.ecco_id, image.ecco_id),
+                page_id = coalesce(excluded.page_id, image.page_id),
+                page_number = coalesce(excluded.page_number, image.page_number),
+                illustration = coalesce(excluded.illustration, image.illustration),
                 changed_at = case
                     when image.sha256 = excluded.sha256 then image.changed_at else now()
                 end
@@ -358,45 +363,3 @@ def _select_frames(models: Sequence[Model]) -> sql.Composed:
 def _plain(text: str) -> str:
     # PostgreSQL's text holds no NUL and no half of a surrogate pair.
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
-
-
-def relocate(connection: Connection, old: str, new: str) -> int:
-    """Rewrite the paths of images whose folder has moved; how many.
-
-    Raises:
-        ImgsimError: no image is under `old`, or one is stored under the new path already.
-    """
-    old_text, new_text = path_text(old), path_text(new)
-    under = "(path = %(old)s or starts_with(path, %(old)s || '/'))"
-    values = {"old": old_text, "new": new_text}
-    with connection.transaction():
-        taken = connection.execute(
-            f"""
-            select i.path
-            from imgsim.image i
-            where i.path in (
-                select %(new)s || substr(path, length(%(old)s) + 1) from imgsim.image where {under}
-            )
-            and not (i.path = %(old)s or starts_with(i.path, %(old)s || '/'))
-            limit 1
-            """,  # noqa: S608
-            values,
-        ).fetchone()
-        if taken:
-            raise ImgsimError(
-                f"{taken[0]} is stored already",
-                f"take one of the two out first: imgsim remove {new}",
-            )
-        moved = 0
-        for table in ("ingest_failure", "image"):
-            moved = connection.execute(
-                f"""
-                update imgsim.{table}
-                set path = %(new)s || substr(path, length(%(old)s) + 1)
-                where {under}
-                """.encode(),  # noqa: S608
-                values,
-            ).rowcount
-    if moved == 0:
-        raise ImgsimError(f"no image is stored under {old}", "imgsim doctor shows what is stored")
-    return moved

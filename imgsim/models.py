@@ -85,8 +85,10 @@ def chosen(connection: Connection, names: Sequence[str]) -> list[Model]:
     return [next((m for m in models if m.name == PREFERRED), models[0])]
 
 
-def ensure(connection: Connection, wanted: Wanted) -> tuple[Model, Network]:
-    """The stored model with its network loaded, added to the store if it is new.
+def ensure(connection: Connection, wanted: Wanted) -> Model:
+    """The stored model that is wanted, added to the store if it is new.
+
+    A stored model that is asked for by name alone is found without loading its network.
 
     Raises:
         ImgsimError: the store's vectors of that name came from another architecture, other
@@ -94,68 +96,56 @@ def ensure(connection: Connection, wanted: Wanted) -> tuple[Model, Network]:
         WeightsError: the weights cannot be had.
     """
     known = {model.name: model for model in stored(connection)}.get(wanted.name)
-    network = load(known, wanted)
     if known is None:
-        preprocess = wanted.preprocess or DEFAULT_PREPROCESS
-        _check_input(network, preprocess)
-        connection.execute(
-            "select imgsim.add_model(%s, %s, %s, %s, %s, %s)",
-            [
-                wanted.name,
-                network.architecture,
-                network.dimension,
-                network.weights.name,
-                network.weights.sha256,
-                preprocess,
-            ],
-        )
-        known = named(connection, wanted.name)
-    _compare(known, wanted, network)
-    return known, network
-
-
-def load(known: Model | None, wanted: Wanted) -> Network:
-    """The network of a stored model, or of one that is wanted anew."""
-    from imgsim import networks
-
-    architecture = wanted.architecture or (known.architecture if known else wanted.name)
-    if wanted.weights:
-        weights = wanted.weights
-    elif known:
-        weights = known.weights
-    else:
-        weights = PRETRAINED
-    return networks.load(architecture, weights)
+        return _add(connection, wanted)
+    _same("architecture", known, known.architecture, wanted.architecture or known.architecture)
+    _same("preprocessing", known, known.preprocess, wanted.preprocess or known.preprocess)
+    if wanted.weights is not None:
+        network_of(known, wanted.weights)
+    return known
 
 
 def network_of(model: Model, weights: str | None = None) -> Network:
-    """The network that made the stored vectors of a model.
+    """The network that made the stored vectors of a model, loaded.
+
+    Args:
+        weights: where to find its weights, if not where they were when it was added.
 
     Raises:
         WeightsError: its weights cannot be had, or are not the same any more.
     """
-    wanted = Wanted(model.name, weights=weights)
-    network = load(model, wanted)
-    _compare(model, wanted, network)
+    from imgsim import networks
+
+    network = networks.load(model.architecture, weights or model.weights)
+    if network.weights.sha256 != model.weights_sha256:
+        raise WeightsError(
+            f"the vectors of {model.name} in this store were made with other weights: "
+            f"{model.weights} ({model.weights_sha256[:8]}), "
+            f"not {network.weights.name} ({network.weights.sha256[:8]})",
+            f"leave --weights out to go on as before, or keep both: "
+            f"imgsim model add {model.architecture} --name OTHER --weights …",
+        )
     return network
 
 
-def _compare(known: Model, wanted: Wanted, network: Network) -> None:
-    differences = {
-        "architecture": (known.architecture, network.architecture),
-        "weights": (known.weights_sha256, network.weights.sha256),
-        "preprocessing": (known.preprocess, wanted.preprocess or known.preprocess),
-    }
-    for what, (before, now) in differences.items():
-        if before == now:
-            continue
-        if what == "weights":
-            raise WeightsError(
-                f"the vectors of {known.name} in this store were made with other weights: "
-                f"{known.weights} ({before[:8]}), not {network.weights.name} ({now[:8]})",
-                f"leave --weights out to go on as before, or keep both: "
-                f"imgsim model add {known.architecture} --name OTHER --weights …",
-            )
+def _add(connection: Connection, wanted: Wanted) -> Model:
+    from imgsim import networks
+
+    preprocess = wanted.preprocess or DEFAULT_PREPROCESS
+    network = networks.load(wanted.architecture or wanted.name, wanted.weights or PRETRAINED)
+    _check_input(network, preprocess)
+    connection.execute(
+        "select imgsim.add_model(%s, %s, %s, %s, %s, %s)",
+        [
+            *(wanted.name, network.architecture, network.dimension),
+            *(network.weights.name, network.weights.sha256, preprocess),
+        ],
+    )
+    return named(connection, wanted.name)
+
+
+def _same(what: str, known: Model, before: str, now: str) -> None:
+    if before != now:
         raise ImgsimError(
             f"the vectors of {known.name} in this store were made with {what} {before}, not {now}",
             f"leave the option out to go on as before, or keep both under two names: "

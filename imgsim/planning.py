@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -65,7 +65,7 @@ class Planner:
         self._deferred: list[Found] = []
         self._hashes_in_hand: set[str] = set()
 
-    def steps(self, found: Iterator[Found | Ignored | Refused]) -> Iterator[Step]:
+    def steps(self, found: Iterator[Found | Ignored | Refused]) -> Generator[Step]:
         """What is to be done, file by file; ends when nothing is left, with a FLUSH."""
         files: list[Found] = []
         for item in found:

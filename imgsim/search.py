@@ -125,8 +125,8 @@ def _embed(file: Found, model: models.Model) -> npt.NDArray[np.float32]:
     network = models.network_of(model)
     embedder = embedding.Embedder({model.name: network}, device)
     pixels = prepare(model.preprocess, picture.image)
-    vectors = embedder.embed([pixels], [model.name])[model.name]
-    return vectors[0]
+    (vector,) = embedder.embed([pixels], [model.name])[model.name]
+    return np.asarray(vector)
 
 
 def explain_shortfall(

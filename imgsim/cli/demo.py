@@ -29,7 +29,7 @@ def demo(place: Place, weights: str | None) -> None:
 
     Everything happens in a store of its own, which `imgsim --store demo …` opens again.
     """
-    from imgsim import bibliography, demo
+    from imgsim import demo, metadata
 
     place = place.with_store(STORE)
     if place.database:
@@ -41,7 +41,7 @@ def demo(place: Place, weights: str | None) -> None:
 
     say("2. The store: PostgreSQL with pgvector, run by imgsim itself")
     with place.connect() as connection:
-        bibliography.load_documents(connection, folder / "metadata.csv")
+        metadata.load(connection, folder / "metadata.csv")
         say("3. The pictures: decoded, embedded by two networks, stored")
         _ingest(connection, folder, weights)
         _show(connection, place)
@@ -61,13 +61,13 @@ def _drawing(done: int, of: int) -> None:
 
 
 def _ingest(connection: Connection, folder: Path, weights: str | None) -> None:
-    from imgsim import ingest, models
+    from imgsim import ingest, models, pipeline
     from imgsim.cli.progress import ingest_progress
 
     known = models.stored(connection)
     wanted = tuple(models.Wanted(m.name) for m in known) or _fresh_models(weights)
     with ingest_progress([folder]) as on_progress:
-        summary = ingest.ingest(connection, [folder], ingest.Options(wanted=wanted), on_progress)
+        summary = ingest.ingest(connection, [folder], pipeline.Options(wanted=wanted), on_progress)
     say(f"   {summary.new} new, {summary.unchanged} unchanged, {summary.failed} failed")
 
 
@@ -129,7 +129,7 @@ def _next_commands(place: Place, name: str) -> None:
     called = shlex.join([_short(program), "--store", place.store or STORE])
     click.echo("\nThree commands to try next:")
     click.echo(f"  {called} similar {name} --model resnet18 --model resnet50")
-    click.echo(f"  {called} psql -c 'select * from imgsim.overlap_by_image() limit 5'")
+    click.echo(f"  {called} report overlap -k 10")
     click.echo(f"  {_short(program)} ingest FOLDER-WITH-YOUR-SCANS")
 
 

@@ -13,8 +13,8 @@ from imgsim.settings import UNTRAINED
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
-    from imgsim.ingest import Options, Summary
     from imgsim.models import Wanted
+    from imgsim.pipeline import Options, Summary
 
 SOME_FAILED = 3
 PREPROCESSES = ("fit", "square", "original", "crop")
@@ -91,7 +91,7 @@ def _options(
     workers: int | None,
     **others: Any,
 ) -> Options:
-    from imgsim.ingest import Options
+    from imgsim.pipeline import Options
 
     settled = {
         key: value
@@ -169,15 +169,15 @@ def remove(place: Place, paths: tuple[Path, ...], missing: bool, yes: bool) -> N
     """
     import os
 
-    from imgsim import removal
+    from imgsim import upkeep
 
     if bool(paths) == missing:
         raise click.UsageError("give paths, or --missing")
     with place.connect() as connection:
         if missing:
-            ids = removal.missing(connection)
+            ids = upkeep.missing(connection)
         else:
-            ids = removal.under_paths(connection, [os.path.realpath(path) for path in paths])
+            ids = upkeep.under_paths(connection, [os.path.realpath(path) for path in paths])
         if not ids:
             say("no image to remove")
             return
@@ -187,7 +187,7 @@ def remove(place: Place, paths: tuple[Path, ...], missing: bool, yes: bool) -> N
                 abort=True,
                 err=True,
             )
-        say(f"{removal.remove(connection, ids):,} images removed")
+        say(f"{upkeep.remove(connection, ids):,} images removed")
 
 
 @click.command()
@@ -198,9 +198,9 @@ def relocate(place: Place, old: Path, new: Path) -> None:
     """Tell the store that the folder (or file) OLD is now at NEW; nothing is embedded again."""
     import os
 
-    from imgsim import catalogue
+    from imgsim import upkeep
 
     with place.connect() as connection:
         # The old place may be gone, links in its parents included: taken as it was written.
-        changed = catalogue.relocate(connection, os.path.abspath(old), os.path.realpath(new))
+        changed = upkeep.relocate(connection, os.path.abspath(old), os.path.realpath(new))
     say(f"{changed:,} images are now under {new}")

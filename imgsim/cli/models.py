@@ -28,9 +28,7 @@ def list_(place: Place, format_: str) -> None:
     with place.connect() as connection:
         answer = table(connection, "select * from imgsim.model_status()", {})
     if not answer.rows and format_ == "table":
-        say(
-            "no models yet: `imgsim ingest` adds resnet18 and resnet50, `imgsim model add` any other"
-        )
+        say("no models yet: `imgsim ingest` adds resnet18 and resnet50, `imgsim model add` others")
     else:
         show(answer, format_)
 
@@ -58,7 +56,7 @@ def add(
         name or architecture.replace("/", "-"), architecture, weights, preprocess
     )
     with place.connect() as connection:
-        added, _ = models.ensure(connection, wanted)
+        added = models.ensure(connection, wanted)
         connection.execute("select imgsim.build_embedding_index(%s)", [added.name])
     say(
         f"{added.name}: {added.architecture}, {added.dimension} dimensions, {added.weights}, "

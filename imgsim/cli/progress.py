@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from imgsim.ingest import Summary
+from imgsim.pipeline import Summary
 
 LINE_SECONDS = 10.0
 

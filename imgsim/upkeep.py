@@ -1,0 +1,95 @@
+"""Images that have gone or moved: taken out with their neighbours mended, or followed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from imgsim.database.connection import Connection
+from imgsim.errors import ImgsimError
+from imgsim.images import path_from_text, path_text
+from imgsim.models import stored
+from imgsim.neighbours import lists_naming, mend
+from imgsim.pairs import stay_current
+
+
+def under_paths(connection: Connection, paths: Sequence[str]) -> list[int]:
+    """The ids of the images stored under files or folders."""
+    rows = connection.execute(
+        """
+        select distinct i.image_id
+        from imgsim.image i
+        join unnest(%s::text[]) as p (path)
+            on i.path = p.path or starts_with(i.path, p.path || '/')
+        order by i.image_id
+        """,
+        [[path_text(path) for path in paths]],
+    )
+    return [row[0] for row in rows]
+
+
+def missing(connection: Connection) -> list[int]:
+    """The ids of the images whose files are no longer there."""
+    with connection.transaction(), connection.cursor("paths") as cursor:
+        cursor.execute("select image_id, path from imgsim.image order by image_id")
+        return [row[0] for row in cursor if not os.path.lexists(path_from_text(row[1]))]
+
+
+def remove(connection: Connection, image_ids: Sequence[int]) -> int:
+    """Delete images with all that hangs on them, and mend the lists they were in; how many.
+
+    One transaction: a reader sees the lists with the images, or right without them.
+    """
+    ids = list(image_ids)
+    with connection.transaction():
+        models = stored(connection)
+        affected = {model.name: lists_naming(connection, model, ids) for model in models}
+        removed = connection.execute(
+            "delete from imgsim.image where image_id = any(%s)", [ids]
+        ).rowcount
+        for model in models:
+            stay_current(connection, model)
+            mend(connection, model, affected[model.name])
+    return removed
+
+
+def relocate(connection: Connection, old: str, new: str) -> int:
+    """Rewrite the paths of images whose folder has moved; how many.
+
+    Raises:
+        ImgsimError: no image is under `old`, or one is stored under the new path already.
+    """
+    old_text, new_text = path_text(old), path_text(new)
+    under = "(path = %(old)s or starts_with(path, %(old)s || '/'))"
+    values = {"old": old_text, "new": new_text}
+    with connection.transaction():
+        taken = connection.execute(
+            f"""
+            select i.path
+            from imgsim.image i
+            where i.path in (
+                select %(new)s || substr(path, length(%(old)s) + 1) from imgsim.image where {under}
+            )
+            and not (i.path = %(old)s or starts_with(i.path, %(old)s || '/'))
+            limit 1
+            """,  # noqa: S608
+            values,
+        ).fetchone()
+        if taken:
+            raise ImgsimError(
+                f"{taken[0]} is stored already",
+                f"take one of the two out first: imgsim remove {new}",
+            )
+        moved = 0
+        for table in ("ingest_failure", "image"):
+            moved = connection.execute(
+                f"""
+                update imgsim.{table}
+                set path = %(new)s || substr(path, length(%(old)s) + 1)
+                where {under}
+                """.encode(),  # noqa: S608
+                values,
+            ).rowcount
+    if moved == 0:
+        raise ImgsimError(f"no image is stored under {old}", "imgsim doctor shows what is stored")
+    return moved

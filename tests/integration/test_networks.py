@@ -1,0 +1,260 @@
+"""Networks give torchvision's own pooled features, with the weights they are said to have."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from PIL import Image
+
+from imgsim import images, models, networks
+from imgsim.database.connection import Connection
+from imgsim.embedding import IMAGENET_DEVIATION, IMAGENET_MEAN, Embedder, choose_device
+from imgsim.errors import ImgsimError, NotFoundError, WeightsError
+from imgsim.ingest import ingest
+from imgsim.pipeline import Options
+from imgsim.preprocess import prepare
+
+Draw = Callable[..., Image.Image]
+CPU = torch.device("cpu")
+
+
+def plain(architecture: str, pixels: np.ndarray) -> np.ndarray:
+    """The pooled feature of a ResNet, by torchvision's own modules called one after the other."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(networks.SEED)
+        network = torchvision.models.get_model(architecture, weights=None).eval()
+    rgb = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels.copy()
+    batch = torchvision.transforms.functional.to_tensor(rgb)
+    batch = torchvision.transforms.functional.normalize(batch, IMAGENET_MEAN, IMAGENET_DEVIATION)
+    with torch.inference_mode():
+        features = batch[None]
+        for name, module in network.named_children():
+            if name != "fc":
+                features = module(features)
+    vector = features.flatten().numpy()
+    return np.asarray(vector / np.linalg.norm(vector))
+
+
+@pytest.mark.parametrize(("architecture", "dimension"), [("resnet18", 512), ("resnet50", 2048)])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_vectors_are_those_of_plain_torchvision(
+    architecture: str, dimension: int, mode: str, draw: Draw
+) -> None:
+    pixels = [prepare("fit", draw(seed, (300, 200), mode)) for seed in range(3)]
+    network = networks.load(architecture, networks.UNTRAINED)
+    vectors = Embedder({"m": network}, CPU).embed(pixels, ["m"])["m"]
+    assert vectors.shape == (3, dimension)
+    for vector, own in zip(vectors, pixels, strict=True):
+        assert np.abs(vector - plain(architecture, own)).max() < 1e-3
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_stored_vectors_are_those_of_plain_torchvision_on_the_same_pixels(
+    connection: Connection, folder: Path
+) -> None:
+    wanted = models.Wanted("resnet18", weights="untrained")
+    ingest(connection, [folder], Options(wanted=(wanted,), precision="float32"))
+    rows = connection.execute(
+        "select i.path, e.embedding from imgsim.embedding_resnet18 e join imgsim.image i "
+        "using (image_id)"
+    ).fetchall()
+    assert len(rows) == 6
+    for path, vector in rows:
+        with Image.open(path) as opened:
+            pixels = prepare("fit", images.to_grey_or_rgb(opened))
+        assert np.abs(vector.to_numpy() - plain("resnet18", pixels)).max() < 1e-3
+
+
+def test_bfloat16_stays_close_to_float32(draw: Draw) -> None:
+    pixels = [prepare("fit", draw(seed, (300, 200))) for seed in range(4)]
+    network = networks.load("resnet18", networks.UNTRAINED)
+    exact = Embedder({"m": network}, CPU).embed(pixels, ["m"])["m"]
+    fast = Embedder({"m": network}, CPU, torch.bfloat16).embed(pixels, ["m"])["m"]
+    assert (exact * fast).sum(axis=1).min() >= 0.9999
+
+
+def test_a_picture_gets_the_same_vector_in_any_batch(draw: Draw) -> None:
+    pixels = [prepare("square", draw(seed)) for seed in range(9)]
+    embedder = Embedder({"m": networks.load("resnet18", networks.UNTRAINED)}, CPU)
+    together = embedder.embed(pixels, ["m"])["m"]
+    for number in (0, 8):
+        alone = embedder.embed([pixels[number]], ["m"])["m"]
+        assert np.abs(together[number] - alone[0]).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("architecture", "dimension"),
+    [
+        ("alexnet", 256),
+        ("convnext_tiny", 768),
+        ("densenet121", 1024),
+        ("efficientnet_b0", 1280),
+        ("googlenet", 1024),
+        ("mobilenet_v2", 1280),
+        ("mobilenet_v3_small", 576),
+        ("mnasnet0_5", 1280),
+        ("regnet_y_400mf", 440),
+        ("resnext50_32x4d", 2048),
+        ("shufflenet_v2_x0_5", 1024),
+        ("squeezenet1_1", 512),
+        ("swin_t", 768),
+        ("vgg11", 512),
+    ],
+)
+def test_any_classification_network_gives_its_pooled_feature(
+    architecture: str, dimension: int, draw: Draw
+) -> None:
+    network = networks.load(architecture, networks.UNTRAINED)
+    assert network.dimension == dimension
+    vectors = Embedder({"m": network}, CPU).embed([prepare("fit", draw())], ["m"])["m"]
+    assert vectors.shape == (1, dimension)
+    assert np.isfinite(vectors).all()
+
+
+def test_untrained_weights_are_the_same_every_time_and_leave_the_seed_alone() -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    one = networks.load("resnet18", networks.UNTRAINED)
+    assert (torch.rand(3) == expected).all()
+    assert networks.load("resnet18", networks.UNTRAINED).weights == one.weights
+    assert networks.load("resnet34", networks.UNTRAINED).weights.sha256 != one.weights.sha256
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A hub of weights in a folder, reached by file: URLs, and an empty cache."""
+    folder = tmp_path / "hub of weights"
+    folder.mkdir()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        state = torchvision.models.resnet18(weights=None).state_dict()
+    torch.save(state, folder / "state.pth")
+    digest = hashlib.sha256((folder / "state.pth").read_bytes()).hexdigest()
+    file = (folder / "state.pth").rename(folder / f"resnet18-{digest[:8]}.pth")
+    monkeypatch.setattr(networks, "pretrained_url", lambda architecture, weights: file.as_uri())
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    return file
+
+
+def test_pretrained_weights_are_fetched_once_and_their_hash_is_checked(hub: Path) -> None:
+    network = networks.load("resnet18")
+    assert network.weights.name == "IMAGENET1K_V1"
+    assert network.weights.file is not None
+    assert network.weights.file.name == hub.name
+    assert network.weights.sha256.startswith(hub.stem.removeprefix("resnet18-"))
+    hub.unlink()
+    again = networks.load("resnet18")  # from the cache now
+    assert again.weights == network.weights
+    state = again.module.state_dict()
+    assert all((state[key] == value).all() for key, value in network.module.state_dict().items())
+
+
+def test_a_damaged_download_is_refused_and_not_kept(hub: Path) -> None:
+    hub.write_bytes(hub.read_bytes()[:-1000])
+    with pytest.raises(WeightsError, match="could not be downloaded"):
+        networks.load("resnet18")
+    assert not networks.is_at_hand("resnet18")
+
+
+def test_a_damaged_file_in_the_cache_is_refused(hub: Path) -> None:
+    cached = networks.load("resnet18").weights.file
+    assert cached is not None
+    cached.write_bytes(cached.read_bytes()[:-1])
+    with pytest.raises(WeightsError, match="is damaged") as caught:
+        networks.load("resnet18")
+    assert "delete it" in caught.value.hint
+
+
+def test_weights_that_cannot_be_had_name_the_file_the_folder_and_the_option(hub: Path) -> None:
+    hub.unlink()
+    with pytest.raises(WeightsError) as caught:
+        networks.load("resnet18")
+    for part in (hub.name, "checkpoints", "--weights"):
+        assert part in caught.value.hint
+
+
+def test_weights_of_a_file_are_used_and_found_again(
+    hub: Path, connection: Connection, folder: Path, tmp_path: Path
+) -> None:
+    wanted = models.Wanted("resnet18", weights=str(hub))
+    ingest(connection, [folder], Options(wanted=(wanted,)))
+    assert models.named(connection, "resnet18").weights == str(hub)
+    shutil.copy(next(folder.glob("*010_0.png")), folder / "another.png")
+    with (folder / "another.png").open("ab") as file:
+        file.write(b"more")
+    assert ingest(connection, [folder], Options(wanted=(models.Wanted("resnet18"),))).new == 1
+    moved = hub.rename(tmp_path / "elsewhere.pth")
+    again = models.Wanted("resnet18", weights=str(moved))
+    with (folder / "another.png").open("ab") as file:
+        file.write(b"more")
+    assert ingest(connection, [folder], Options(wanted=(again,))).changed == 1
+
+
+def test_weights_of_a_headless_or_wrapped_network_fit(hub: Path, tmp_path: Path) -> None:
+    state = torch.load(hub, weights_only=True)
+    wrapped = {f"module.{key}": value.half() for key, value in state.items() if "fc." not in key}
+    torch.save({"state_dict": wrapped}, tmp_path / "wrapped.pth")
+    network = networks.load("resnet18", str(tmp_path / "wrapped.pth"))
+    expected = torchvision.models.resnet18(weights=None)
+    expected.load_state_dict(state)
+    key = "layer4.1.conv2.weight"
+    assert torch.allclose(network.module.state_dict()[key], expected.state_dict()[key], atol=1e-3)
+
+
+def test_weights_of_another_network_and_files_of_another_kind_are_refused(
+    hub: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(WeightsError, match="does not hold weights of resnet50"):
+        networks.load("resnet50", str(hub))
+    (tmp_path / "text.pth").write_text("not weights")
+    with pytest.raises(WeightsError, match="cannot read weights"):
+        networks.load("resnet18", str(tmp_path / "text.pth"))
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(WeightsError, match="holds no state dict"):
+        networks.load("resnet18", str(tmp_path / "list.pth"))
+    with pytest.raises(WeightsError, match="neither a file nor weights"):
+        networks.load("resnet18", "IMAGENET1K_V9")
+
+
+def test_unknown_networks_and_devices_are_refused() -> None:
+    with pytest.raises(NotFoundError, match="no classification network"):
+        networks.load("resnet19")
+    with pytest.raises(ImgsimError, match="cannot be used"):
+        choose_device("cuda:7" if not torch.cuda.is_available() else "abacus")
+
+
+def test_a_network_of_fixed_input_asks_for_crop(connection: Connection) -> None:
+    wanted = models.Wanted("vit", "vit_b_16", weights="untrained")
+    with pytest.raises(ImgsimError, match="cannot take pictures") as caught:
+        models.ensure(connection, wanted)
+    assert "--preprocess crop" in caught.value.hint
+    assert models.stored(connection) == []
+    cropped = models.Wanted("vit", "vit_b_16", weights="untrained", preprocess="crop")
+    assert models.ensure(connection, cropped).dimension == 768
+
+
+def test_a_model_has_a_table_and_an_index_of_its_own(connection: Connection) -> None:
+    wanted = models.Wanted("shuffle-0.5", "shufflenet_v2_x0_5", weights="untrained")
+    model = models.ensure(connection, wanted)
+    assert model.embedding_table == "embedding_shuffle_0_5"
+    row = connection.execute(
+        """
+        select format_type(a.atttypid, a.atttypmod), a.attstorage
+        from pg_attribute a
+        where a.attrelid = 'imgsim.embedding_shuffle_0_5'::regclass and a.attname = 'embedding'
+        """
+    ).fetchone()
+    assert row == ("halfvec(1024)", "p")
+    connection.execute("select imgsim.remove_model('shuffle-0.5')")
+    assert models.stored(connection) == []
+    assert connection.execute("select to_regclass('imgsim.embedding_shuffle_0_5')").fetchone() == (
+        None,
+    )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 
 # <ecco_id, 10 digits><page, 4 digits>0_<illustration>
@@ -34,7 +31,7 @@ def name_pattern(expression: str = ECCO_NAME) -> re.Pattern[str]:
     """
     try:
         pattern = re.compile(expression)
-    except re.error as exc:
+    except (re.error, OverflowError, RecursionError) as exc:
         raise ImgsimError(
             f"the name pattern {expression!r} is not a regular expression: {exc}",
             r"for example: --name-pattern '(?P<ecco_id>\d{10})_p(?P<page>\d+)'",
@@ -56,16 +53,16 @@ def parse_name(name: str, pattern: re.Pattern[str]) -> NameParts:
     match = pattern.fullmatch(name)
     if match is None:
         return NameParts()
-    groups = match.groupdict()
-    ecco_id, page = groups.get("ecco_id"), groups.get("page")
-    page_id = groups.get("page_id")
-    if page_id is None and ecco_id and page:
-        page_id = f"{ecco_id}{int(page):04}0" if page.isdigit() else None
-    return NameParts(ecco_id, page_id, _number(page), _number(groups.get("illustration")))
+    groups = {group: text for group, text in match.groupdict().items() if text}
+    ecco_id, page_id, page = groups.get("ecco_id"), groups.get("page_id"), _number(groups, "page")
+    if page_id is None and ecco_id and page is not None:
+        page_id = f"{ecco_id}{page:04}0"
+    return NameParts(ecco_id, page_id, page, _number(groups, "illustration"))
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() and len(text) <= 9 else None
+def _number(groups: Mapping[str, str], group: str) -> int | None:
+    text = groups.get(group, "")
+    return int(text) if text.isdecimal() and len(text) <= 9 else None
 
 
 DOCUMENT_COLUMNS = (
@@ -84,45 +81,55 @@ DOCUMENT_COLUMNS = (
     "sub_category",
     "authors",
 )
-NUMBER_COLUMNS = frozenset({"ecco_pages", "publication_year", "publication_decade"})
+YEAR_COLUMNS = frozenset({"publication_year", "publication_decade"})
+NUMBER_COLUMNS = YEAR_COLUMNS | {"ecco_pages"}
+
+_ECCO_ID = re.compile(r"([0-9]{7,10})(?:\.0*)?")
+# An agency in brackets, one letter, digits, and whatever follows an underscore.
+_ESTC_ID = re.compile(r"(?:\([^()]*\))?\s*([A-Za-z])\s*0*([1-9][0-9]*)(?:_.*)?")
+_WHOLE_NUMBER = re.compile(r"([0-9]{1,9})(?:\.0*)?")
+_YEAR = re.compile(r"([0-9]{4})(?:\.0*|-[0-9]{2}(?:-[0-9]{2})?|s)?")
 
 
-def load_documents(connection: Connection, file: Path) -> int:
-    """Read a CSV in the ECCO columns into `imgsim.ecco_document`; how many books it holds.
+def ecco_id(text: str) -> str | None:
+    """The ten digits of an ECCO document's id; None if it is none.
 
-    Books that are there already are updated.
+    A spreadsheet eats the zeros before a number: seven to nine digits get them back.
 
-    Raises:
-        ImgsimError: there is no column `ecco_id`.
+    >>> ecco_id("1700104.0"), ecco_id("0001700104"), ecco_id("T132339")
+    ('0001700104', '0001700104', None)
     """
-    with file.open(encoding="utf-8-sig", newline="") as opened:
-        reader = csv.DictReader(opened)
-        columns = reader.fieldnames or []
-        if "ecco_id" not in columns:
-            raise ImgsimError(
-                f"{file} has no column ecco_id; it has: {', '.join(columns) or 'none'}",
-                "rename the column that holds the ECCO document's id",
-            )
-        rows = [_document(row) for row in reader]
-    assignments = ", ".join(f"{c} = excluded.{c}" for c in (*DOCUMENT_COLUMNS[1:], "extra"))
-    connection.cursor().executemany(
-        f"""
-        insert into imgsim.ecco_document ({", ".join(DOCUMENT_COLUMNS)}, extra)
-        values ({", ".join(["%s"] * (len(DOCUMENT_COLUMNS) + 1))})
-        on conflict (ecco_id) do update set {assignments}
-        """.encode(),  # noqa: S608
-        rows,
-    )
-    return len(rows)
+    match = _ECCO_ID.fullmatch(text.strip())
+    return match[1].zfill(10) if match else None
 
 
-def _document(row: dict[str, str]) -> list[object]:
-    values: list[object] = []
-    for column in DOCUMENT_COLUMNS:
-        text = (row.get(column) or "").strip()
-        if text in ("", "NA"):
-            values.append(None)
-        else:
-            values.append(int(float(text)) if column in NUMBER_COLUMNS else text)
-    extra = {key: value for key, value in row.items() if key not in DOCUMENT_COLUMNS and value}
-    return [*values, json.dumps(extra, ensure_ascii=False)]
+def lost_zeros(text: str) -> bool:
+    """Whether an ECCO id is written with fewer digits than its ten."""
+    match = _ECCO_ID.fullmatch(text.strip())
+    return match is not None and len(match[1]) < 10
+
+
+def estc_id(text: str) -> str | None:
+    """The short form of an ESTC id, such as `T132339`; None if it is not written like one.
+
+    >>> estc_id("(CU-RivES)N30954"), estc_id("T000123"), estc_id("T132339_2")
+    ('N30954', 'T123', 'T132339')
+    """
+    match = _ESTC_ID.fullmatch(text.strip())
+    return match[1].upper() + match[2] if match else None
+
+
+def whole_number(text: str) -> int | None:
+    """A count as it is written in a table (`320`, `320.0`); None if it is none."""
+    match = _WHOLE_NUMBER.fullmatch(text.strip())
+    return int(match[1]) if match else None
+
+
+def year(text: str) -> int | None:
+    """A year as catalogues write it; None if it is none, or not known.
+
+    >>> year("1752.0"), year("1732-00-00"), year("1750s"), year("0000-00-00")
+    (1752, 1732, 1750, None)
+    """
+    match = _YEAR.fullmatch(text.strip())
+    return int(match[1]) or None if match else None

@@ -172,7 +172,12 @@ class Catalogue:
                     """
                     update imgsim.image
                     set path = %s, name = %s, modified_ns = %s,
-                        ecco_id = %s, page_id = %s, page_number = %s, illustration = %s
+                        ecco_id = coalesce(case when linked then ecco_id end, %s, ecco_id),
+                        page_id = coalesce(case when linked then page_id end, %s, page_id),
+                        page_number = coalesce(case when linked then page_number end, %s,
+                            page_number),
+                        illustration = coalesce(case when linked then illustration end, %s,
+                            illustration)
                     where image_id = %s and path = %s
                     """,
                     [
@@ -214,10 +219,14 @@ class Catalogue:
             set frames = excluded.frames, sha256 = excluded.sha256, bytes = excluded.bytes,
                 modified_ns = excluded.modified_ns, width = excluded.width,
                 height = excluded.height, mode = excluded.mode, format = excluded.format,
-                ecco_id = coalesce(excluded.ecco_id, image.ecco_id),
-                page_id = coalesce(excluded.page_id, image.page_id),
-                page_number = coalesce(excluded.page_number, image.page_number),
-                illustration = coalesce(excluded.illustration, image.illustration),
+                ecco_id = coalesce(case when image.linked then image.ecco_id end,
+                    excluded.ecco_id, image.ecco_id),
+                page_id = coalesce(case when image.linked then image.page_id end,
+                    excluded.page_id, image.page_id),
+                page_number = coalesce(case when image.linked then image.page_number end,
+                    excluded.page_number, image.page_number),
+                illustration = coalesce(case when image.linked then image.illustration end,
+                    excluded.illustration, image.illustration),
                 changed_at = case
                     when image.sha256 = excluded.sha256 then image.changed_at else now()
                 end
@@ -308,6 +317,19 @@ class Catalogue:
             self._connection.execute(
                 "delete from imgsim.image where path = %s and frame > %s", [path_text(path), count]
             )
+
+    def forget_failures_before_this_run(self, roots: Sequence[str]) -> None:
+        """Drop failures under files or folders that this run has been through and not met again."""
+        self._connection.execute(
+            """
+            delete from imgsim.ingest_failure f
+            using imgsim.ingest_run r, unnest(%s::text[]) as root
+            where r.run_id = %s
+                and f.failed_at < r.started_at
+                and (f.path = root or starts_with(f.path, rtrim(root, '/') || '/'))
+            """,
+            [[path_text(root) for root in roots], self._run_id],
+        )
 
     def _forget_failures(
         self, paths: Sequence[str], frames: Sequence[int | None] | None = None

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from imgsim import __version__
 from imgsim.database import connection, embedded, migrations
 from imgsim.database.connection import Connection
@@ -45,6 +47,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield from _database(opened)
     except ImgsimError as exc:
         yield Finding(BROKEN, "database", exc.message, exc.hint)
+    except psycopg.Error as exc:
+        error = connection.translate(exc)
+        yield Finding(BROKEN, "database", error.message, error.hint)
 
 
 def _weights() -> Iterator[Finding]:
@@ -84,11 +89,11 @@ def _target(settings: Settings) -> Iterator[Finding]:
     if not isinstance(target, EmbeddedStore):
         yield Finding(FINE, "database", f"an external server, given by {target.source}")
         return
-    if not embedded.data_folder(target.folder).exists():
+    if not os.path.exists(embedded.data_folder(target.folder)):
         yield Finding(LACKING, "store", f"{target.folder} is new", "imgsim ingest FOLDER")
     else:
         yield Finding(FINE, "store", str(target.folder))
-    place = next(p for p in (target.folder, *target.folder.parents) if p.exists())
+    place = next(p for p in (target.folder, *target.folder.parents) if os.path.exists(p))
     free = shutil.disk_usage(place).free
     size = f"{free / 1e9:,.1f} GB free"
     if free < LITTLE_DISK:
@@ -143,7 +148,7 @@ def _contents(opened: Connection) -> Iterator[Finding]:
             (select count(*) from imgsim.ingest_run r
              where r.status = 'running' and not exists (
                  select from pg_stat_activity a where a.backend_start <= r.started_at
-                     and a.application_name like 'imgsim%%' and a.pid <> pg_backend_pid()))
+                     and a.application_name like 'imgsim%' and a.pid <> pg_backend_pid()))
         """
     ).fetchone()
     assert counts is not None

@@ -9,13 +9,15 @@ import stat
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from imgsim.errors import NotFoundError
+from imgsim.tiff import Pages, read_pages
 
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "JPEG2000")
 SUFFIXES = frozenset(
@@ -28,6 +30,8 @@ LARGE_PIXELS = 40_000_000
 # Checked here instead, with a message: Pillow's limit warns in one range and fails in another.
 Image.MAX_IMAGE_PIXELS = None
 ImageFile.LOAD_TRUNCATED_IMAGES = False
+# Editing programs write megabytes of history beside the picture.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
 # What it would warn of comes as a reason, or does not matter to the picture.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -122,22 +126,27 @@ def find(paths: Iterable[Path]) -> Iterator[Found | Ignored | Refused]:
     Raises:
         NotFoundError: one of `paths` does not exist (before anything is found).
     """
-    for root in _roots(paths):
-        if os.path.isdir(root):
-            yield from _walk(root)
-        else:
+    found = roots(paths)
+    folders = {root for root in found if os.path.isdir(root)}
+    for root in sorted(found):
+        if root not in folders:
             yield _look_at(root)
+        elif folders.isdisjoint(map(str, Path(root).parents)):
+            yield from (item for item in _walk(root) if item.path not in found)
 
 
-def _roots(paths: Iterable[Path]) -> list[str]:
-    roots: list[str] = []
+def roots(paths: Iterable[Path]) -> set[str]:
+    """The paths as they are stored: absolute, links in them followed.
+
+    Raises:
+        NotFoundError: one of them does not exist.
+    """
+    found: set[str] = set()
     for path in paths:
         if not os.path.lexists(path):
             raise NotFoundError(f"there is no file or folder {path}", "see that the path is right")
-        roots.append(os.path.realpath(path))
-    unique = sorted(set(roots))
-    inside = {r for r in unique for outer in unique if r != outer and r.startswith(outer + os.sep)}
-    return [root for root in unique if root not in inside]
+        found.add(os.path.realpath(path))
+    return found
 
 
 def _walk(root: str) -> Iterator[Found | Ignored | Refused]:
@@ -202,12 +211,13 @@ def decode(
     """
     frame = 1
     try:
-        with Image.open(found.path, formats=FORMATS) as opened:
-            frames = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
-            for frame in range(1, frames + 1):
+        # Given a path, Pillow maps some files into memory: it scrambles turned TIFFs, and a file
+        # that another program shortens meanwhile would end the process.
+        with open(found.path, "rb") as file, Image.open(file, formats=FORMATS) as opened:
+            pages = read_pages(file) if opened.format == "TIFF" else Pages(1, frozenset())
+            for frame in range(1, pages.count + 1):
                 try:
-                    opened.seek(frame - 1)
-                    yield _picture(opened, frame, frames, draft_size, max_megapixels)
+                    yield _picture(opened, frame, pages, draft_size, max_megapixels)
                 except Exception as exc:
                     yield _refusal(found, exc, opened.format, frame)
     except Exception as exc:
@@ -221,10 +231,15 @@ class _UnfitError(Exception):
 def _picture(
     opened: Image.Image,
     frame: int,
-    frames: int,
+    pages: Pages,
     draft_size: Callable[[int, int], tuple[int, int]] | None,
     max_megapixels: float,
 ) -> Picture:
+    if frame in pages.cut_off:
+        raise EOFError
+    opened.seek(frame - 1)
+    if opened.format == "TIFF" and not getattr(opened, "tile", None):
+        raise _UnfitError("damaged TIFF: it does not say where the page's pixels are")
     width, height = opened.size
     mode, kind = opened.mode, str(opened.format)
     if width * height > max_megapixels * 1e6:
@@ -234,16 +249,14 @@ def _picture(
         )
     if draft_size and kind in ("JPEG", "MPO"):
         opened.draft(None, draft_size(width, height))
-    if width * height > LARGE_PIXELS:
-        with _large:
-            image = _upright(to_grey_or_rgb(opened))
-    else:
-        image = _upright(to_grey_or_rgb(opened))
+    as_stored = opened.size
+    with _large if width * height > LARGE_PIXELS else nullcontext():
+        image = to_grey_or_rgb(_upright(opened))
     if _is_blank(image):
         raise _UnfitError("blank: every pixel is the same")
-    if image.size != opened.size:
+    if image.size != as_stored:
         width, height = height, width
-    return Picture(Frame(frame, frames, width, height, mode, kind), image)
+    return Picture(Frame(frame, pages.count, width, height, mode, kind), image)
 
 
 def to_grey_or_rgb(image: Image.Image) -> Image.Image:
@@ -288,10 +301,11 @@ def _has_grey_palette(image: Image.Image) -> bool:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # damaged EXIF says nothing about the picture
-        return image
+    """The image itself, turned as its EXIF says."""
+    image.load()
+    with suppress(Exception):  # damaged EXIF says nothing about the picture
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _is_blank(image: Image.Image) -> bool:
@@ -306,41 +320,78 @@ def _refusal(found: Found, exc: Exception, kind: str | None, frame: int) -> Refu
 def _reason(found: Found, exc: Exception, kind: str | None) -> str:
     if isinstance(exc, _UnfitError):
         return str(exc)
-    if isinstance(exc, UnidentifiedImageError):
-        return _unidentified(found)
     if isinstance(exc, OSError) and exc.errno is not None:
         return _os_reason(exc)
     if isinstance(exc, MemoryError):
         return "not enough memory to decode it"
-    said = str(exc) or type(exc).__name__
-    if "truncated" in said.lower() or "end of file" in said.lower() or isinstance(exc, EOFError):
-        return f"truncated {kind or 'image'} (the file ends after {found.size:,} bytes)"
-    return f"damaged {kind or 'image'}: {said}"
+    start = _start(found)
+    kind = FORMAT_NAMES.get(kind or "", kind) or _kind_by_signature(start)
+    if kind is None:
+        return _stranger(start)
+    ends = f"(the file ends after {found.size:,} bytes)"
+    if isinstance(exc, EOFError) or CUT_OFF.search(str(exc)):
+        return f"truncated {kind} {ends}"
+    # Others than these speak of Python, not of the image.
+    telling = isinstance(exc, (OSError, ValueError, SyntaxError)) and str(exc)
+    if isinstance(exc, UnidentifiedImageError) or not telling or UNTELLING.search(telling):
+        return f"truncated or damaged {kind} {ends}"
+    return f"damaged {kind}: {telling}"
 
 
+FORMAT_NAMES = {"WEBP": "WebP", "JPEG2000": "JPEG 2000", "MPO": "JPEG"}
+CUT_OFF = re.compile(
+    r"truncated|end of file|expected to read|not enough image data|read .* bytes", re.IGNORECASE
+)
+UNTELLING = re.compile(
+    r"data stream|decoder (error|object)|next frame|cannot load this image|[a-z][A-Z]"
+)
 SIGNATURES = {
     b"\x89PNG": "PNG",
     b"\xff\xd8\xff": "JPEG",
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
     b"GIF8": "GIF",
     b"BM": "BMP",
     b"RIFF": "WebP",
     b"\0\0\0\x0cjP": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
 }
-STRANGERS = {b"%PDF": "a PDF", b"PK\3\4": "a ZIP archive", b"<svg": "an SVG", b"<": "HTML or XML"}
+STRANGERS = {
+    b"%PDF": "a PDF",
+    b"%!PS": "PostScript",
+    b"AT&TFORM": "DjVu",
+    b"8BPS": "a Photoshop document",
+    b"PK\3\4": "a ZIP archive",
+    b"<svg": "an SVG",
+    b"<": "HTML or XML",
+}
 
 
-def _unidentified(found: Found) -> str:
-    with open(found.path, "rb") as file:
-        start = file.read(16)
-    for signature, kind in SIGNATURES.items():
-        if start.startswith(signature):
-            return f"truncated or damaged {kind} (the file ends after {found.size:,} bytes)"
+def _start(found: Found) -> bytes:
+    try:
+        with open(found.path, "rb") as file:
+            return file.read(32)
+    except OSError:
+        return b""
+
+
+def _kind_by_signature(start: bytes) -> str | None:
+    return next((kind for sign, kind in SIGNATURES.items() if start.startswith(sign)), None)
+
+
+def _stranger(start: bytes) -> str:
+    content = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     for signature, what in STRANGERS.items():
-        if start.lstrip().startswith(signature):
+        if content.startswith(signature):
             return f"not an image: it looks like {what}"
-    return f"not an image that can be read (it begins with {start!r})"
+    if start[4:8] == b"ftyp":
+        return "not an image that can be read: it looks like HEIC, AVIF or a film"
+    text = content.decode("utf-8", "replace").split("\n")[0].removesuffix("\ufffd").strip()
+    if len(text) > 2 and text.isprintable() and "\ufffd" not in text:
+        return f"not an image: it looks like text ({text!r})"
+    return f"not an image that can be read (it begins with the bytes {start[:8].hex(' ')})"
 
 
 def _os_reason(exc: OSError) -> str:

@@ -34,6 +34,7 @@ def ingest(
             not the store's). A bad file is no error: it is recorded, and the rest goes on.
     """
     pattern = name_pattern(options.pattern)
+    paths = list(paths)
     files = _existing(paths)
     chosen = [models.ensure(connection, wanted) for wanted in options.wanted]
     catalogue = Catalogue(connection, chosen, pattern)
@@ -42,6 +43,8 @@ def ingest(
     status = "failed"
     try:
         pipeline.run(files)
+        if options.limit is None:
+            catalogue.forget_failures_before_this_run(sorted(images.roots(paths)))
         for model in chosen:
             connection.execute("select imgsim.build_embedding_index(%s)", [model.name])
         status = "finished"

@@ -76,8 +76,16 @@ def read_vectors(connection: Connection, model: Model) -> Vectors:
     return Vectors(rows["id"].astype(np.int64), rows["values"].astype(np.float16))
 
 
-def nearest(vectors: Vectors, k: int, rows: npt.NDArray[np.intp] | None = None) -> Iterator[Lists]:
+def nearest(
+    vectors: Vectors,
+    k: int,
+    rows: npt.NDArray[np.intp] | None = None,
+    documents: npt.NDArray[np.int64] | None = None,
+) -> Iterator[Lists]:
     """The k nearest of the images in `rows` (of all, if None), block by block, exactly.
+
+    `documents`, a number for each vector, keeps images of one document out of each other's lists;
+    a negative number is no document.
 
     A product in single precision proposes, double precision decides. The product of two unit
     vectors of d single-precision values is off by at most d * u, u = 2^-24 (Higham, Accuracy and
@@ -96,8 +104,11 @@ def nearest(vectors: Vectors, k: int, rows: npt.NDArray[np.intp] | None = None) 
         block = rows[start : start + ROW_BLOCK]
         proposed = columns[block] @ columns.T
         proposed[np.arange(len(block)), block] = -np.inf
+        if documents is not None:
+            own = documents[block][:, None]
+            proposed[(own == documents) & (own >= 0)] = -np.inf
         kth = np.partition(proposed, -kept, axis=1)[:, -kept]
-        candidate = proposed >= (kth - margin)[:, None]
+        candidate = (proposed >= (kth - margin)[:, None]) & (proposed > -np.inf)
         yield _ranked(vectors, block, candidate, kept)
 
 
@@ -202,19 +213,22 @@ def _fill(
     connection.execute("delete from imgsim.neighbour where model_id = %s", [model.model_id])
     done = 0
     for lists in nearest(vectors, k):
-        _copy(connection, model, lists)
+        copy_lists(connection, model, lists)
         done = min(total, done + ROW_BLOCK)
         on_progress(model.name, done, total)
     _set_state(connection, model, k, revision)
     return total
 
 
-def _copy(connection: Connection, model: Model, lists: Lists) -> None:
+def copy_lists(
+    connection: Connection, model: Model, lists: Lists, table: str = "imgsim.neighbour"
+) -> None:
+    """Add lists to `imgsim.neighbour`, or to another table of its columns."""
     with (
         connection.cursor() as cursor,
         cursor.copy(
-            "copy imgsim.neighbour (model_id, image_id, rank, other_id, similarity) "
-            "from stdin (format binary)"
+            f"copy {table} (model_id, image_id, rank, other_id, similarity) "
+            "from stdin (format binary)".encode()
         ) as copy,
     ):
         copy.set_types(["int2", "int8", "int2", "int8", "float8"])
@@ -274,5 +288,5 @@ def mend(connection: Connection, model: Model, image_ids: Sequence[int]) -> None
             [model.model_id, list(image_ids)],
         )
         for lists in nearest(vectors, k, rows):
-            _copy(connection, model, lists)
+            copy_lists(connection, model, lists)
     _set_state(connection, model, k, revision + 1)

@@ -20,7 +20,7 @@ import numpy as np
 from imgsim import images, models
 from imgsim.bibliography import ECCO_NAME
 from imgsim.catalogue import Catalogue, Record, StoredFrame
-from imgsim.images import Found, Frame, Ignored, Refused
+from imgsim.images import Found, Frame, Ignored, Picture, Refused
 from imgsim.planning import FLUSH, Planner, Settled, Step, Work
 from imgsim.preprocess import draft_size, prepare
 
@@ -125,7 +125,7 @@ class Pipeline:
         self._options = options
         self._on_progress = on_progress
         self._unwritten: Counter[Work] = Counter()
-        self._spoilt: set[Work] = set()
+        self._spoilt: dict[Work, Refused] = {}
 
     def run(self, files: Files) -> None:
         with ThreadPoolExecutor(self._options.workers, "decode") as pool:
@@ -135,7 +135,8 @@ class Pipeline:
                 steps = self._counted(planned)
                 try:
                     for pieces in self._write(self._embed(self._batch(self._decode(steps, pool)))):
-                        planner.done(self._finished(pieces))
+                        for work in self._finished(pieces):
+                            planner.done(work, self._spoilt.pop(work, None))
                         self._on_progress(self.summary)
                 except BaseException:
                     pool.shutdown(cancel_futures=True)
@@ -207,12 +208,18 @@ class Pipeline:
             lambda width, height: draft_size(wanted, width, height),
             self._options.max_megapixels,
         )
-        return [
-            item
-            if isinstance(item, Refused)
-            else Decoded(item.frame, {name: prepare(name, item.image) for name in wanted})
-            for item in decoded
-        ]
+        return [self._prepared(work.found, item, wanted) for item in decoded]
+
+    def _prepared(
+        self, found: Found, item: Picture | Refused, wanted: set[str]
+    ) -> Decoded | Refused:
+        if isinstance(item, Refused):
+            return item
+        try:
+            return Decoded(item.frame, {name: prepare(name, item.image) for name in wanted})
+        except MemoryError:
+            reason = "not enough memory to resize it"
+            return Refused(found.path, "decode", reason, item.frame.number, found.size)
 
     def _batch(self, pieces: Iterator[Passing]) -> Iterator[list[Piece] | Refused | None]:
         """Gather decoded pictures of the same shape; everything else passes by itself."""
@@ -286,7 +293,7 @@ class Pipeline:
                 continue
             if isinstance(piece.content, Refused):
                 self.summary.refuse(piece.content)
-                self._spoilt.add(piece.work)
+                self._spoilt[piece.work] = piece.content
             else:
                 self.summary.pictures += 1
             self._unwritten[piece.work] -= 1
@@ -294,7 +301,6 @@ class Pipeline:
                 finished.append(piece.work)
         for work in finished:
             self.summary.count("failed" if work in self._spoilt else work.kind)
-            self._spoilt.discard(work)
             del self._unwritten[work]
         return finished
 

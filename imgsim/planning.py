@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imgsim.catalogue import Catalogue, StoredFrame
 from imgsim.images import Found, Ignored, Refused, digest
@@ -64,6 +64,8 @@ class Planner:
         self._change = change
         self._deferred: list[Found] = []
         self._hashes_in_hand: set[str] = set()
+        self._twins_awaited: set[str] = set()
+        self._unfit: dict[str, Refused] = {}
 
     def steps(self, found: Iterator[Found | Ignored | Refused]) -> Generator[Step]:
         """What is to be done, file by file; ends when nothing is left, with a FLUSH."""
@@ -80,10 +82,12 @@ class Planner:
         yield FLUSH
         yield from self._second_looks()
 
-    def done(self, works: Sequence[Work]) -> None:
-        """The files of these are stored: let go of them."""
-        self._hashes_in_hand.difference_update(work.sha256 for work in works)
-        self._catalogue.unlock([work.found.path for work in works])
+    def done(self, work: Work, refused: Refused | None) -> None:
+        """A file is stored, or a page of it was refused: let go of it, and of its twins."""
+        self._hashes_in_hand.discard(work.sha256)
+        if refused and work.sha256 in self._twins_awaited:
+            self._unfit[work.sha256] = refused
+        self._catalogue.unlock([work.found.path])
 
     def _second_looks(self) -> Iterator[Step]:
         """Look again at files that another ingest, or this one for a twin, had in hand."""
@@ -159,8 +163,11 @@ class Planner:
         if complete:
             kind = "changed" if frames else "duplicate"
             yield Work(file, sha256, kind, self._models, tuple(complete))
+        elif refused := self._unfit.get(sha256):
+            yield replace(refused, path=file.path)
         elif sha256 in self._hashes_in_hand:
             if self._change:
+                self._twins_awaited.add(sha256)
                 self._deferred.append(file)
             else:
                 yield Settled("duplicate")

@@ -24,6 +24,7 @@ STEP = 32
 LONGEST_FIT = 1024
 LONGEST_ORIGINAL = 1024
 CROP_SIDE = 224
+CROP_ASPECT = 16
 
 
 def target_size(name: str, width: int, height: int) -> tuple[int, int]:
@@ -40,9 +41,8 @@ def target_size(name: str, width: int, height: int) -> tuple[int, int]:
     if name == "original":
         scale = min(1.0, LONGEST_ORIGINAL / max(width, height))
     elif name == "crop":
-        scale = SIDE / min(width, height)
-        # torchvision rounds the longer side down
-        return (SIDE, int(height * scale)) if width <= height else (int(width * scale), SIDE)
+        longer = int(SIDE * max(width, height) / min(width, height))  # as torchvision rounds it
+        return (SIDE, longer) if width <= height else (longer, SIDE)
     else:
         raise ValueError(f"there is no preprocessing {name!r}; there are {', '.join(NAMES)}")
     return max(STEP, round(width * scale)), max(STEP, round(height * scale))
@@ -50,6 +50,8 @@ def target_size(name: str, width: int, height: int) -> tuple[int, int]:
 
 def prepare(name: str, image: Image.Image) -> npt.NDArray[np.uint8]:
     """The picture's pixels, uint8, shaped (height, width) if grey or (height, width, 3) if RGB."""
+    if name == "crop" and max(image.size) > CROP_ASPECT * min(image.size):
+        image = _without_far_ends(image)
     size = target_size(name, *image.size)
     if size != image.size:
         image = image.resize(size, Image.Resampling.BILINEAR)
@@ -58,6 +60,13 @@ def prepare(name: str, image: Image.Image) -> npt.NDArray[np.uint8]:
         top = round((image.height - CROP_SIDE) / 2)
         image = image.crop((left, top, left + CROP_SIDE, top + CROP_SIDE))
     return np.asarray(image)
+
+
+def _without_far_ends(image: Image.Image) -> Image.Image:
+    """The middle of a very long picture: resized as a whole it could fill the memory."""
+    longest = CROP_ASPECT * min(image.size)
+    left, top = max(0, image.width - longest) // 2, max(0, image.height - longest) // 2
+    return image.crop((left, top, image.width - left, image.height - top))
 
 
 def draft_size(names: Iterable[str], width: int, height: int) -> tuple[int, int]:

@@ -54,7 +54,7 @@ def data_home(environ: Mapping[str, str] = os.environ) -> Path:
     user has to reach the files.
     """
     if given := environ.get("IMGSIM_HOME"):
-        return Path(given).expanduser().absolute()
+        return _absolute(given)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return Path("/var/lib/imgsim")
     return platformdirs.user_data_path("imgsim")
@@ -63,15 +63,28 @@ def data_home(environ: Mapping[str, str] = os.environ) -> Path:
 def store_folder(name_or_path: str, environ: Mapping[str, str] = os.environ) -> Path:
     """The folder of a store given by its name (kept under the data home) or by a path.
 
-    A value is a path when it has a path separator in it, or is `.`, `..` or begins with `~`.
+    A value is a path when it has a path separator in it, or begins with `~` or a dot.
+
+    Raises:
+        ImgsimError: it is empty, has a line break in it, or names a user who is not there.
     """
     if not name_or_path.strip():
         raise ImgsimError("the store has an empty name", "give a name such as `default`, or a path")
+    if not {"\n", "\r", "\0"}.isdisjoint(name_or_path):
+        # PostgreSQL's files name its folders line by line.
+        raise ImgsimError(f"the store {name_or_path!r} has a line break in it", "give another")
     separators = {os.sep, os.altsep or os.sep}
     is_path = any(mark in name_or_path for mark in separators) or name_or_path[0] in "~."
     if is_path:
-        return Path(name_or_path).expanduser().absolute()
+        return _absolute(name_or_path)
     return data_home(environ) / "stores" / name_or_path
+
+
+def _absolute(path: str) -> Path:
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError as exc:  # ~somebody
+        raise ImgsimError(f"there is no home folder for {path!r}", "write the path out") from exc
 
 
 def resolve(
@@ -87,8 +100,12 @@ def resolve(
     Raises:
         ImgsimError: both `--database` and `--store` were given, or a value cannot be read.
     """
-    if database and store:
+    if database is not None and store is not None:
         raise ImgsimError("--database and --store exclude each other", "give one of them")
+    if database is not None and not database.strip():
+        raise ImgsimError(
+            "--database is empty", "give a URL such as postgresql://USER@HOST/DATABASE"
+        )
     idle = _idle_minutes(environ.get("IMGSIM_IDLE_MINUTES", "30"))
     return Settings(_target(database, store, environ), idle)
 
@@ -98,7 +115,7 @@ def _target(
 ) -> EmbeddedStore | ExternalServer:
     if database:
         return ExternalServer(database, "--database")
-    if store:
+    if store is not None:
         return EmbeddedStore(store_folder(store, environ))
     if url := environ.get("IMGSIM_DATABASE_URL"):
         return ExternalServer(url, "IMGSIM_DATABASE_URL")

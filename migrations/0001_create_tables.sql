@@ -36,6 +36,7 @@ create table imgsim.image (
     page_id text,
     page_number integer,
     illustration integer,
+    linked boolean not null default false,
     run_id bigint references imgsim.ingest_run,
     added_at timestamptz not null default now(),
     changed_at timestamptz not null default now(),

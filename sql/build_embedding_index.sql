@@ -14,7 +14,9 @@ begin
     if imgsim.embedding_index(model) in ('valid', 'none') then
         return false;
     end if;
-    execute format('drop index if exists imgsim.%I', index_name);
+    if imgsim.embedding_index(model) = 'invalid' then
+        execute format('drop index imgsim.%I', index_name);
+    end if;
     execute format(
         'create index %I on imgsim.%I using hnsw (embedding halfvec_cosine_ops)',
         index_name, m.embedding_table);

@@ -8,6 +8,7 @@ comment on column imgsim.image.sha256 is 'SHA-256 of the whole file, in hexadeci
 comment on column imgsim.image.modified_ns is 'The file''s modification time, in nanoseconds since 1970';
 comment on column imgsim.image.ecco_id is 'ECCO document, ten digits, text';
 comment on column imgsim.image.page_id is 'ECCO page: document, four digits, 0';
+comment on column imgsim.image.linked is 'Book and page come from a table (imgsim metadata link), which goes before the file''s name';
 comment on table imgsim.model is 'A network with its weights and preprocessing; its vectors are in embedding_table';
 comment on column imgsim.model.revision is 'Grows with every transaction that changes the model''s vectors';
 comment on table imgsim.neighbour is 'The k nearest images of every image, exact, per model; ties in the order of other_id';
@@ -17,3 +18,4 @@ comment on table imgsim.ecco_document is 'The bibliography: one row per ECCO doc
 comment on table imgsim.ingest_run is 'One row per run of imgsim ingest: when, where, with which version, and what came of it';
 comment on table imgsim.ingest_failure is 'Files that could not be taken in; a row goes when its file goes in after all';
 comment on table imgsim.migration is 'Which files of migrations/ and sql/ were applied, and their checksums';
+comment on table imgsim.pair_state is 'The threshold and the model revision that each model''s pairs were computed for';

@@ -5,11 +5,13 @@
 -- With `min_similarity` the answer is complete: every image at or above it (the first k, if k is
 -- given), found by comparing with all. Without, the k nearest (10) come from the HNSW index, or
 -- exactly with `exact => true`; where a filter leaves the index short of k, it is exact as well.
--- `query_image_id` is left out of the answer; `other_documents_only` leaves out its whole book.
+-- `query_image_id` is left out of the answer. Of its book are left out: with
+-- `other_documents_only` all pictures, with `other_works_only` those of other editions too; with
+-- `earlier_only` only books published before it are searched. All this happens inside the search.
 --
 -- The vector comes in as a variable and ranks with the bare operator: so, and only so, the index
 -- is used, on every shard too.
--- needs: model_named
+-- needs: model_named, image_ecco
 create or replace function imgsim.nearest(
     query halfvec,
     model text default 'resnet50',
@@ -17,7 +19,9 @@ create or replace function imgsim.nearest(
     min_similarity double precision default null,
     other_documents_only boolean default false,
     exact boolean default false,
-    query_image_id bigint default null
+    query_image_id bigint default null,
+    other_works_only boolean default false,
+    earlier_only boolean default false
 )
 returns table (
     rank integer,
@@ -33,8 +37,9 @@ as $$
 declare
     m imgsim.model := imgsim.model_named(model);
     wanted integer := coalesce(k, case when min_similarity is null then 10 end);
-    query_document text := (select i.ecco_id from imgsim.image i where i.image_id = query_image_id);
-    excluding text := '';
+    book imgsim.image_ecco := (select b from imgsim.image_ecco b where b.image_id = query_image_id);
+    conditions text[] := '{}';
+    joins text := '';
     ranking text;
     ef_search_before text := current_setting('hnsw.ef_search', true);
     iterative_scan_before text := current_setting('hnsw.iterative_scan', true);
@@ -45,31 +50,43 @@ begin
         raise exception 'k is %, and must be at least 1', wanted using errcode = 'invalid_parameter_value';
     end if;
     if query_image_id is not null then
-        excluding := 'where e.image_id <> $2';
+        conditions := conditions || 'e.image_id <> $2'::text;
     end if;
-    if other_documents_only and query_document is not null then
-        excluding := 'join imgsim.image i using (image_id) ' || excluding
-            || ' and i.ecco_id is distinct from $3';
+    if other_documents_only and book.ecco_id is not null then
+        conditions := conditions || 'i.ecco_id is distinct from $3'::text;
     end if;
-    -- %1$s is the order: the bare operator for the index, anything else for the exact answer.
+    if other_works_only and book.work_id is not null then
+        conditions := conditions || 'd.work_id is distinct from $6'::text;
+    end if;
+    if earlier_only then
+        conditions := conditions || 'd.publication_year < $7'::text;
+    end if;
+    if array_to_string(conditions, ' ') ~ '[id]\.' then
+        joins := 'join imgsim.image i using (image_id) '
+            'left join imgsim.ecco_document d on d.ecco_id = i.ecco_id';
+    end if;
+    -- What is filled in twice below is the order: the bare operator takes the index, and anything
+    -- else compares with all.
     ranking := format(
         'select array_agg(n.image_id order by n.distance, n.image_id),
                 array_agg(n.distance order by n.distance, n.image_id)
          from (
              select e.image_id, e.embedding <=> $1 as distance
              from imgsim.%I e %s
+             where %s
              order by %%s, e.image_id
              limit $4
          ) n
          where $5 is null or 1 - n.distance >= $5',
-        m.embedding_table, excluding);
+        m.embedding_table, joins, coalesce(nullif(array_to_string(conditions, ' and '), ''), 'true'));
 
     if min_similarity is null and not exact then
         execute format('set local hnsw.ef_search = %s', least(1000, greatest(100, 4 * wanted)));
         set local hnsw.iterative_scan = strict_order;
         execute format(ranking, 'e.embedding <=> $1')
             into ids, distances
-            using query, query_image_id, query_document, wanted, min_similarity;
+            using query, query_image_id, book.ecco_id, wanted, min_similarity,
+                book.work_id, book.publication_year;
         if ef_search_before is not null then
             execute format('set local hnsw.ef_search = %s', ef_search_before);
             execute format('set local hnsw.iterative_scan = %s', iterative_scan_before);
@@ -78,7 +95,8 @@ begin
     if coalesce(cardinality(ids), 0) < wanted or wanted is null or exact or min_similarity is not null then
         execute format(ranking, '(e.embedding <=> $1) + 0')
             into ids, distances
-            using query, query_image_id, query_document, wanted, min_similarity;
+            using query, query_image_id, book.ecco_id, wanted, min_similarity,
+                book.work_id, book.publication_year;
     end if;
 
     return query

@@ -1,12 +1,14 @@
 -- For each image, how many of its k nearest do two models agree on, and which?
 --   select * from imgsim.overlap_by_image(k => 4) order by shared desc limit 20;
 --
--- An image is in the answer when both models have a list for it.
+-- An image is in the answer when both models have a list for it, and it is among `only_images`,
+-- where these are given. Its neighbours are those among all images all the same.
 -- needs: require_neighbours
 create or replace function imgsim.overlap_by_image(
     k integer default 4,
     model_a text default 'resnet18',
-    model_b text default 'resnet50'
+    model_b text default 'resnet50',
+    only_images bigint[] default null
 )
 returns table (
     image_id bigint,
@@ -32,11 +34,13 @@ begin
             select n.model_id, n.image_id, n.other_id
             from imgsim.neighbour n
             where n.model_id = a and n.rank <= k
+                and (only_images is null or n.image_id = any(only_images))
             union all
             -- Not a second reading of the same rows: a model compared with itself has lists twice.
             select case when a = b then 0::smallint else n.model_id end, n.image_id, n.other_id
             from imgsim.neighbour n
             where n.model_id = b and n.rank <= k
+                and (only_images is null or n.image_id = any(only_images))
         ) n
         group by n.image_id, n.other_id
     ), counted as (

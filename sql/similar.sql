@@ -8,7 +8,9 @@ create or replace function imgsim.similar(
     k integer default null,
     min_similarity double precision default null,
     other_documents_only boolean default false,
-    exact boolean default false
+    exact boolean default false,
+    other_works_only boolean default false,
+    earlier_only boolean default false
 )
 returns table (
     rank integer,
@@ -25,6 +27,7 @@ begin
     return query
     select s.*
     from imgsim.similar(
-        imgsim.image_id(image), model, k, min_similarity, other_documents_only, exact) s;
+        imgsim.image_id(image), model, k, min_similarity, other_documents_only, exact,
+        other_works_only, earlier_only) s;
 end
 $$;

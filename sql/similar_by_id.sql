@@ -7,7 +7,9 @@ create or replace function imgsim.similar(
     k integer default null,
     min_similarity double precision default null,
     other_documents_only boolean default false,
-    exact boolean default false
+    exact boolean default false,
+    other_works_only boolean default false,
+    earlier_only boolean default false
 )
 returns table (
     rank integer,
@@ -35,6 +37,8 @@ begin
     end if;
     return query
     select n.*
-    from imgsim.nearest(query, model, k, min_similarity, other_documents_only, exact, id) n;
+    from imgsim.nearest(
+        query, model, k, min_similarity, other_documents_only, exact, id,
+        other_works_only, earlier_only) n;
 end
 $$;

@@ -25,12 +25,14 @@ from imgsim.settings import ExternalServer, Settings
 
 PRINTS = Path(__file__).resolve().parents[2] / "shared" / "prints"
 TEMPLATE = "imgsim_template"
+SHM = Path("/dev/shm")
 
 
 @pytest.fixture(scope="session")
 def reachable_folder() -> Iterator[Path]:
     """A temporary folder that the server's user can reach too, when the tests run as root."""
-    folder = Path(tempfile.mkdtemp(prefix="imgsim-test-", dir="/tmp"))
+    roomy = SHM.is_dir() and shutil.disk_usage(SHM).free > 4 << 30
+    folder = Path(tempfile.mkdtemp(prefix="imgsim-test-", dir=SHM if roomy else "/tmp"))
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

@@ -5,7 +5,21 @@ from __future__ import annotations
 import click
 
 from imgsim import __version__
-from imgsim.cli import database, demo, doctor, images, models, neighbours, reports, similar
+from imgsim.cli import (
+    database,
+    demo,
+    doctor,
+    export,
+    images,
+    metadata,
+    models,
+    neighbours,
+    pairs,
+    plots,
+    reports,
+    similar,
+    tables,
+)
 from imgsim.cli.place import Place
 
 
@@ -39,8 +53,13 @@ for command in (
     images.relocate,
     similar.similar,
     neighbours.neighbours,
+    pairs.pairs,
     reports.report,
+    plots.plot,
+    export.export,
     models.model,
+    metadata.metadata,
+    tables.table,
     database.db,
     database.psql,
     doctor.doctor,

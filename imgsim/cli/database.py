@@ -66,7 +66,7 @@ def status(place: Place) -> None:
 
     folder = _folder(place)
     server = embedded.running_now(folder)
-    say(f"store    {folder}{'' if folder.exists() else ' (not made yet)'}")
+    say(f"store    {folder}{'' if os.path.exists(folder) else ' (not made yet)'}")
     if server is None:
         say("server   not running; the next command starts it")
         return
@@ -119,12 +119,13 @@ def psql(
     from imgsim.database import binaries, connection
 
     place.connect().close()
-    call = [str(binaries.program("psql")), connection.conninfo(place.settings())]
+    address, environment = connection.for_psql(place.settings())
+    call = [str(binaries.program("psql")), address]
     for command in commands:
         call += ["-c", command]
     for file in files:
         call += ["-f", file]
-    os.execve(call[0], [*call, *arguments], {**os.environ, "PGAPPNAME": "imgsim psql"})  # noqa: S606
+    os.execve(call[0], [*call, *arguments], {**environment, "PGAPPNAME": "imgsim psql"})  # noqa: S606
 
 
 def _clock(seconds: int) -> str:

@@ -52,7 +52,7 @@ def _corpus_folder(place: Place) -> Path:
 
     target = place.settings().target
     assert isinstance(target, EmbeddedStore)
-    return target.folder / "corpus"
+    return target.folder.with_name(f"{target.folder.name}-corpus")
 
 
 def _drawing(done: int, of: int) -> None:

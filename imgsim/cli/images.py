@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgsim.cli.output import say, warn
+from imgsim.cli.output import confirm, say, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
 
@@ -182,11 +182,7 @@ def remove(place: Place, paths: tuple[Path, ...], missing: bool, yes: bool) -> N
             say("no image to remove")
             return
         if not yes:
-            click.confirm(
-                f"Remove {len(ids):,} images from the store (no file is touched)?",
-                abort=True,
-                err=True,
-            )
+            confirm(f"Remove {len(ids):,} images from the store (no file is touched)?")
         say(f"{upkeep.remove(connection, ids):,} images removed")
 
 

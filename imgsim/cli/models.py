@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imgsim.cli.images import PREPROCESSES
-from imgsim.cli.output import format_option, say, show
+from imgsim.cli.output import confirm, format_option, say, show
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import PRETRAINED
 
@@ -76,7 +76,7 @@ def remove(place: Place, name: str, yes: bool) -> None:
     with place.connect() as connection:
         found = models.named(connection, name)
         if not yes:
-            click.confirm(f"Remove {found.name} and all its vectors?", abort=True, err=True)
+            confirm(f"Remove {found.name} and all its vectors?")
         connection.execute("select imgsim.remove_model(%s)", [found.name])
     say(f"{name} removed")
 

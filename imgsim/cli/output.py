@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from imgsim.errors import ImgsimError
+
 if TYPE_CHECKING:
     from imgsim.database.connection import Table
 
@@ -19,6 +21,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 FORMATS = ("table", "csv", "json")
 WIDE = 10_000
+NEVER_SHORTENED = ("rank", "similarity", "name", "shared", "images", "percent", "model")
 
 format_option = click.option(
     "--format",
@@ -49,6 +52,18 @@ def warn(message: str) -> None:
     say(message)
 
 
+def confirm(question: str) -> None:
+    """Ask before something that cannot be undone.
+
+    Raises:
+        ImgsimError: there is nobody to ask.
+        click.Abort: the answer is no.
+    """
+    if not sys.stdin.isatty():
+        raise ImgsimError(f"{question} There is no terminal to answer on", "give --yes")
+    click.confirm(question, abort=True, err=True)
+
+
 def show(table: Table, format_: str) -> None:
     """Print an answer in one of `FORMATS`."""
     if format_ == "csv":
@@ -74,15 +89,13 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: 
     )
     for index, column in enumerate(columns):
         numbers = all(isinstance(row[index], int | float | Decimal | None) for row in rows)
-        narrow = column in ("rank", "similarity", "name", "shared", "images", "percent", "model")
+        widest = max((len(_readable(row[index])) for row in rows), default=0)
         drawn.add_column(
             column.replace("_", " "),
             justify="right" if numbers and rows else "left",
             no_wrap=True,
             overflow="ellipsis",
-            min_width=None
-            if not narrow
-            else max(len(_readable(row[index])) for row in rows or [""]),
+            min_width=widest if column in NEVER_SHORTENED else None,
         )
     for row in rows:
         drawn.add_row(*(Text(_readable(value)) for value in row))

@@ -33,7 +33,8 @@ class Place:
 
     def with_store(self, store: str) -> Place:
         """This place, in a certain store where none was chosen."""
-        return self if self.store or self.database else replace(self, store=store)
+        chosen = self.store is not None or self.database is not None
+        return self if chosen else replace(self, store=store)
 
 
 pass_place = click.make_pass_decorator(Place)

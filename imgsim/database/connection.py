@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import psycopg
 from pgvector.psycopg import register_vector
 from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from imgsim import __version__
-from imgsim.database import embedded, migrations
+from imgsim.database import binaries, embedded, migrations
 from imgsim.errors import DatabaseError
-from imgsim.settings import EmbeddedStore, Settings
+from imgsim.settings import EmbeddedStore, ExternalServer, Settings
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -37,6 +39,9 @@ def connect(settings: Settings, *, migrate: bool = True) -> Connection:
         if migrate:
             migrations.apply(connection)
             register_vector(connection)
+    except psycopg.Error as exc:
+        connection.close()
+        raise translate(exc) from exc
     except BaseException:
         connection.close()
         raise
@@ -44,21 +49,37 @@ def connect(settings: Settings, *, migrate: bool = True) -> Connection:
 
 
 def open_connection(settings: Settings) -> Connection:
-    """A connection in autocommit mode to whatever database is there, nothing done to it."""
+    """A connection in autocommit mode to whatever database is there, nothing done to it.
+
+    Raises:
+        DatabaseError: there is no server, or it refuses.
+    """
+    target = settings.target
+    if isinstance(target, ExternalServer):
+        try:
+            return _open(target.conninfo)
+        except psycopg.Error as exc:
+            raise _not_connected(exc, target) from exc
     try:
-        if isinstance(settings.target, EmbeddedStore):
-            return _open_embedded(settings.target, settings.idle_minutes)
-        return _open(settings.target.conninfo)
+        with embedded.without_libpq_variables():
+            return _open_embedded(target, settings.idle_minutes)
     except psycopg.Error as exc:
         raise translate(exc) from exc
 
 
-def conninfo(settings: Settings) -> str:
-    """What to give psql: a libpq string for the target, its embedded server running."""
-    if isinstance(settings.target, EmbeddedStore):
-        store = settings.target.folder
-        return embedded.ensure_running(store, settings.idle_minutes).conninfo()
-    return settings.target.conninfo
+def for_psql(settings: Settings) -> tuple[str, dict[str, str]]:
+    """What to run psql with: a libpq string for the target, its server running, and an environment.
+
+    A password goes into the environment, because everybody can read the arguments of a process.
+    """
+    target = settings.target
+    if isinstance(target, EmbeddedStore):
+        server = embedded.ensure_running(target.folder, settings.idle_minutes)
+        return server.conninfo(), binaries.environment_without_libpq()
+    parts = conninfo_to_dict(target.conninfo)
+    password = parts.pop("password", None)
+    secret = {"PGPASSWORD": str(password)} if password else {}
+    return make_conninfo("", **parts), {**os.environ, **secret}
 
 
 @dataclass(frozen=True)
@@ -95,6 +116,24 @@ def _open(conninfo: str) -> Connection:
     )
 
 
+def _not_connected(exc: psycopg.Error, server: ExternalServer) -> DatabaseError:
+    lines = [line.strip() for line in str(exc).splitlines() if not line.startswith("\t")]
+    reason = " ".join(lines).removeprefix("connection failed: ").removeprefix("connection is bad: ")
+    if isinstance(exc, psycopg.ProgrammingError):
+        return DatabaseError(
+            f"the address of the database, from {server.source}, cannot be read: {reason}",
+            "give a URL such as postgresql://USER@HOST/DATABASE",
+        )
+    # The driver has no error code for a connection that failed, only the server's words.
+    if "does not exist" in reason and "database" in reason:
+        hint = f"create it with createdb, or name another in {server.source}"
+    elif exc.pgconn and (exc.pgconn.needs_password or exc.pgconn.used_password):
+        hint = "give the right user, and the password in the URL, in PGPASSWORD or in ~/.pgpass"
+    else:
+        hint = f"see that the server runs and that its address, from {server.source}, is right"
+    return DatabaseError(f"cannot reach the database: {reason}", hint)
+
+
 def driver_error(exc: Exception) -> DatabaseError | None:
     """The translation of an exception, if it is the driver's."""
     return translate(exc) if isinstance(exc, psycopg.Error) else None
@@ -126,5 +165,4 @@ HINTS: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str], 
     (pg.NoDataFound, NAMES_WANT_IMAGES),
     (pg.AdminShutdown, "the server was stopped meanwhile; run the same command again"),
     (pg.TooManyConnections, "close other connections, or raise max_connections"),
-    (pg.InvalidPassword, "give the password in the URL, in PGPASSWORD or in ~/.pgpass"),
 )

@@ -28,8 +28,9 @@ def watch(store: Path, minutes: float) -> None:
     server = embedded.running(store)
     if server is None:
         return
+    # Not to the database imgsim: at a first start that is not there yet.
     with psycopg.connect(
-        server.conninfo(), autocommit=True, application_name="imgsim idle watch"
+        server.conninfo("postgres"), autocommit=True, application_name="imgsim idle watch"
     ) as connection:
         sessions = -1
         since = time.monotonic()

@@ -67,13 +67,23 @@ def apply(connection: Connection) -> list[str]:
     """Apply what is missing; the names of the files applied, none when all is up to date.
 
     Raises:
-        MigrationError: a file that was applied has changed since, or the database has been
-            migrated by a newer imgsim.
+        MigrationError: a file could not be applied, one that was applied has changed since, or
+            the database has been migrated by a newer imgsim.
     """
-    migrations, repeatables = migration_files(), repeatable_files()
+    try:
+        return _apply_missing(connection, migration_files(), repeatable_files())
+    except psycopg.Error as exc:
+        raise MigrationError(
+            f"the schema imgsim cannot be read or set up: {_reason(exc)}", _hint(exc)
+        ) from exc
+
+
+def _apply_missing(
+    connection: Connection, migrations: list[SqlFile], repeatables: list[SqlFile]
+) -> list[str]:
     if not _pending(_ledger(connection), migrations, repeatables):
         return []
-    with _only_runner(connection):
+    with _only_runner(connection), _public_first(connection):
         connection.execute(LEDGER)
         pending = _pending(_ledger(connection), migrations, repeatables)
         for file in pending:
@@ -124,14 +134,24 @@ def _apply(connection: Connection, file: SqlFile) -> None:
                 _record(connection, file)
     except psycopg.Error as exc:
         raise MigrationError(
-            f"{file.name} could not be applied: {str(exc).strip().splitlines()[0]}",
-            exc.diag.message_hint or _hint(exc),
+            f"{file.name} could not be applied: {_reason(exc)}",
+            _hint(exc) or _what_stays(file),
         ) from exc
+
+
+def _reason(exc: psycopg.Error) -> str:
+    return str(exc).strip().split("\n")[0]
 
 
 def _hint(exc: psycopg.Error) -> str:
     if isinstance(exc, psycopg.errors.InsufficientPrivilege):
         return "connect once as the database's owner and run: imgsim db migrate"
+    return exc.diag.message_hint or ""
+
+
+def _what_stays(file: SqlFile) -> str:
+    if file.text.startswith(OUTSIDE_TRANSACTION):
+        return "statements before the one that failed were kept; earlier files stay applied"
     return "nothing of it was kept; earlier files stay applied"
 
 
@@ -163,6 +183,21 @@ def _only_runner(connection: Connection) -> Iterator[None]:
     finally:
         if not connection.closed:
             connection.execute("select pg_advisory_unlock(%s)", [LOCK_KEY])
+
+
+@contextmanager
+def _public_first(connection: Connection) -> Iterator[None]:
+    # For a role called imgsim the search path begins with the schema imgsim: the extension vector
+    # would be put there, and its types not be found by anybody else.
+    row = connection.execute("select current_setting('search_path')").fetchone()
+    before = row[0] if row else ""
+    set_path = "select set_config('search_path', %s, false)"
+    connection.execute(set_path, [f"public, {before}" if before else "public"])
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute(set_path, [before])
 
 
 def _needs(file: SqlFile) -> set[str]:

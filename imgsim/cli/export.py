@@ -1,0 +1,264 @@
+"""`imgsim export …`: tables, graphs and vectors for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from imgsim.cli.neighbours import fill as fill_neighbours
+from imgsim.cli.output import say, warn
+from imgsim.cli.pairs import at_most_option, threshold_option
+from imgsim.cli.pairs import fill as fill_pairs
+from imgsim.cli.place import Place, pass_place
+from imgsim.formats import ARRAYS, GRAPHS, TABLES, WITHOUT_PARTNER
+from imgsim.settings import UNTRAINED
+
+if TYPE_CHECKING:
+    from imgsim.database.connection import Connection
+    from imgsim.export import Outcome, Target
+    from imgsim.models import Model
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@click.group()
+def export() -> None:
+    """Write what is stored into files for other programs, with a datapackage.json beside them.
+
+    Text identifiers stay text. In spreadsheets import the CSV with those columns as text, or
+    leading zeros are lost there.
+    """
+
+
+def output_options(formats: tuple[str, ...]) -> Callable[[Command], Command]:
+    """The options that say where to and how, as `_target` takes them."""
+
+    def decorate(command: Command) -> Command:
+        for option in (
+            click.option("--force", is_flag=True, help="Write over files that are there."),
+            click.option("--bom", is_flag=True, help="Begin CSV so that Excel reads it as UTF-8."),
+            click.option(
+                "-o",
+                "--output",
+                required=True,
+                type=click.Path(path_type=Path),
+                metavar="FOLDER|FILE",
+                help="A folder (made if its parent is there), or a file whose ending is a format.",
+            ),
+            click.option(
+                "--format",
+                "format_",
+                type=click.Choice(formats),
+                help=f"[default: {formats[0]}, or what the file's ending says]",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+model_option = click.option("--model", "name", metavar="NAME", help="[default: resnet50]")
+other_documents_option = click.option(
+    "--other-documents-only", is_flag=True, help="Leave out likeness within one book."
+)
+
+
+@export.command()
+@model_option
+@click.option("-k", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--threshold", type=click.FloatRange(0, 1), help="The least similarity (cosine).")
+@other_documents_option
+@output_options(TABLES + GRAPHS)
+@pass_place
+def neighbours(
+    place: Place,
+    /,
+    name: str | None,
+    k: int,
+    threshold: float | None,
+    other_documents_only: bool,
+    **output: Any,
+) -> None:
+    """The k nearest of every picture, with the books on both sides.
+
+    In psql: select * from imgsim.neighbour_ecco;
+    """
+    from imgsim import export as exports
+    from imgsim import joined_likeness
+
+    target = _target("neighbours", TABLES + GRAPHS, **output)
+    with place.connect() as connection:
+        model = _model(connection, name)
+        if not other_documents_only:
+            fill_neighbours(connection, [model], k)
+        with exports.one_moment(connection):
+            joined = joined_likeness.neighbour_lists(
+                connection, model, k, threshold, other_documents_only
+            )
+            options = {
+                "k": k,
+                "threshold": threshold,
+                "other_documents_only": other_documents_only,
+            }
+            outcome = exports.write(connection, joined, target, model, options)
+    _report(joined.title, outcome)
+
+
+@export.command()
+@model_option
+@threshold_option
+@other_documents_option
+@at_most_option
+@output_options(TABLES + GRAPHS)
+@pass_place
+def pairs(
+    place: Place,
+    /,
+    name: str | None,
+    threshold: float,
+    other_documents_only: bool,
+    at_most: int,
+    **output: Any,
+) -> None:
+    """Every two pictures at or above a threshold, with the books on both sides.
+
+    In psql: select * from imgsim.pair_ecco where similarity >= 0.94;
+    """
+    from imgsim import export as exports
+    from imgsim import joined_likeness
+
+    target = _target("pairs", TABLES + GRAPHS, **output)
+    with place.connect() as connection:
+        model = _model(connection, name)
+        fill_pairs(connection, [model], threshold, at_most)
+        with exports.one_moment(connection):
+            joined = joined_likeness.like_pairs(connection, model, threshold, other_documents_only)
+            options = {"threshold": threshold, "other_documents_only": other_documents_only}
+            outcome = exports.write(connection, joined, target, model, options)
+    _report(joined.title, outcome)
+
+
+@export.command("groups-of-books")
+@model_option
+@threshold_option
+@at_most_option
+@output_options(TABLES + GRAPHS)
+@pass_place
+def groups_of_books(
+    place: Place, /, name: str | None, threshold: float, at_most: int, **output: Any
+) -> None:
+    """Books that share pictures, and how many: the weight of an edge in the graph formats.
+
+    In psql: select * from imgsim.book_graph('resnet50', 0.94);
+    """
+    from imgsim import export as exports
+    from imgsim import joined_likeness
+
+    target = _target("groups-of-books", TABLES + GRAPHS, **output)
+    with place.connect() as connection:
+        model = _model(connection, name)
+        fill_pairs(connection, [model], threshold, at_most)
+        with exports.one_moment(connection):
+            joined = joined_likeness.books_sharing(connection, model, threshold)
+            outcome = exports.write(connection, joined, target, model, {"threshold": threshold})
+    _report(joined.title, outcome)
+
+
+@export.command()
+@output_options(TABLES)
+@pass_place
+def images(place: Place, /, **output: Any) -> None:
+    """Every picture with its book.
+
+    In psql: select * from imgsim.image_ecco;
+    """
+    from imgsim import export as exports
+    from imgsim import joined
+
+    target = _target("images", TABLES, **output)
+    with place.connect() as connection, exports.one_moment(connection):
+        rows = joined.all_images(connection)
+        outcome = exports.write(connection, rows, target)
+    _report(rows.title, outcome)
+
+
+@export.command()
+@output_options(TABLES)
+@pass_place
+def documents(place: Place, /, **output: Any) -> None:
+    """Every book of the bibliography, with the number of its pictures.
+
+    In psql: select * from imgsim.document_ecco;
+    """
+    from imgsim import export as exports
+    from imgsim import joined
+
+    target = _target("documents", TABLES, **output)
+    with place.connect() as connection, exports.one_moment(connection):
+        rows = joined.all_documents(connection)
+        outcome = exports.write(connection, rows, target)
+    _report(rows.title, outcome)
+
+
+@export.command()
+@model_option
+@output_options(ARRAYS)
+@pass_place
+def embeddings(place: Place, /, name: str | None, **output: Any) -> None:
+    """The vectors of a model: Parquet with ids, or a NumPy array with the ids in a CSV beside it.
+
+    They are of unit length, as stored (half precision), written in single precision.
+    """
+    from imgsim import export as exports
+    from imgsim import joined
+
+    target = _target("embeddings", ARRAYS, **output)
+    with place.connect() as connection:
+        model = _model(connection, name)
+        with exports.one_moment(connection):
+            rows = joined.all_embeddings(connection, model)
+            outcome = exports.write(connection, rows, target, model)
+    _report(rows.title, outcome)
+
+
+def _target(
+    stem: str,
+    formats: tuple[str, ...],
+    *,
+    format_: str | None,
+    output: Path,
+    bom: bool,
+    force: bool,
+) -> Target:
+    """Where to write, seen to before anything is computed."""
+    from imgsim import export as exports
+
+    return exports.target(stem, output, format_, formats, force, bom)
+
+
+def _model(connection: Connection, name: str | None) -> Model:
+    from imgsim import models
+
+    (model,) = models.chosen(connection, [name] if name else [])
+    if model.weights == UNTRAINED:
+        warn(f"{model.name} is untrained: its similarities mean nothing")
+    return model
+
+
+def _report(title: str, outcome: Outcome) -> None:
+    say(title)
+    for step in outcome.steps:
+        say(f"  {step.rows:>11,}  {step.what}")
+    for step in outcome.written:
+        say(f"  {step.rows:>11,}  rows written, {step.what}")
+    if outcome.without_partner:
+        shown = ", ".join(outcome.examples)
+        more = ", …" if outcome.without_partner > len(outcome.examples) else ""
+        listed = next(f.name for f in outcome.files if f.name.endswith(WITHOUT_PARTNER))
+        warn(f"{outcome.without_partner:,} found no partner: {shown}{more} ({listed})")
+    for file in outcome.files:
+        click.echo(file)

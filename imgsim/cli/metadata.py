@@ -1,0 +1,134 @@
+"""`imgsim metadata …`: the books the pictures come from, and which picture is in which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsim.cli.output import say, show, warn
+from imgsim.cli.place import Place, pass_place
+
+if TYPE_CHECKING:
+    from imgsim.database.connection import Connection
+    from imgsim.metadata import Loaded
+    from imgsim.tables import Tally
+
+SOME_REFUSED = 3
+FEW = 3
+
+table_file = click.Path(path_type=Path)
+
+
+@click.group()
+def metadata() -> None:
+    """The bibliography: books, and which picture is in which."""
+
+
+@metadata.command()
+@click.argument("files", nargs=-1, required=True, type=table_file, metavar="FILE…")
+@pass_place
+def load(place: Place, files: tuple[Path, ...]) -> int:
+    """Read the ECCO metadata of books from CSV, TSV or Parquet; read again, it updates.
+
+    The column ecco_id must be there, of the others those that are. Further columns are kept in
+    imgsim.ecco_document.extra. Exit code: 3 if rows could not be used.
+    """
+    from imgsim import metadata
+
+    refused = 0
+    with place.connect() as connection:
+        for file in files:
+            loaded = metadata.load(connection, file)
+            _report(loaded)
+            refused += loaded.refused
+        _show_coverage(connection)
+    return SOME_REFUSED if refused else 0
+
+
+def _report(loaded: Loaded) -> None:
+    found = loaded.findings
+    say(f"{loaded.file.path} ({loaded.file.kind})")
+    say(f"{loaded.new:>9,} documents new")
+    say(f"{loaded.updated:>9,} documents updated")
+    if loaded.merged:
+        say(f"{loaded.merged:>9,} rows that repeat a document, merged with it")
+    show_tally(found.padded, "ECCO ids had lost their zeros, padded to ten digits")
+    show_tally(found.shortened, "ESTC ids in the short form, the original in extra")
+    for note in loaded.file.notes:
+        warn(note)
+    show_tally(found.unknown_estc, "ESTC ids of another form, kept as they are", loud=True)
+    show_tally(found.unread, "values are no number, kept in extra", loud=True)
+    show_tally(
+        loaded.conflicts,
+        "values contradict an earlier row",
+        loud=True,
+        few=len(loaded.conflicts.examples),
+    )
+    show_tally(found.unusable, "rows without a usable ecco_id, not loaded", loud=True)
+    show_tally(found.ragged, "rows do not fit the columns, not loaded", loud=True)
+
+
+def show_tally(tally: Tally, meaning: str, *, loud: bool = False, few: int = FEW) -> None:
+    """Say how often something was met, with some examples; nothing if never."""
+    if not tally.count:
+        return
+    if loud:
+        warn(f"{tally.count:,} {meaning}:")
+    else:
+        say(f"{tally.count:>9,} {meaning}:")
+    for example in tally.examples[:few]:
+        say(f"{'':>10}{example}")
+    if tally.count > few:
+        say(f"{'':>10}… and {tally.count - few:,} more")
+
+
+@metadata.command()
+@click.argument("file", type=table_file)
+@click.option("--file-column", required=True, metavar="COLUMN", help="Names the image's file.")
+@click.option("--ecco-id-column", required=True, metavar="COLUMN", help="Names its document.")
+@click.option("--page-column", metavar="COLUMN", help="Holds the page's number.")
+@click.option("--illustration-column", metavar="COLUMN", help="Holds the illustration's number.")
+@pass_place
+def link(
+    place: Place,
+    file: Path,
+    file_column: str,
+    ecco_id_column: str,
+    page_column: str | None,
+    illustration_column: str | None,
+) -> int:
+    """Link stored pictures to their books by a table, where file names do not tell.
+
+    A picture is named by its path, the end of its path (folder/name.jpg, name.jpg), or that
+    without the ending. Rows that fit several files link none. Exit code: 3 if rows that name a
+    picture could not be used.
+    """
+    from imgsim import linking
+
+    columns = linking.LinkColumns(file_column, ecco_id_column, page_column, illustration_column)
+    with place.connect() as connection:
+        linked = linking.link(connection, file, columns)
+        say(f"{file} ({linked.file.kind}), {linked.rows:,} rows")
+        say(f"{linked.changed:>9,} images linked")
+        say(f"{linked.unchanged:>9,} images linked so already")
+        show_tally(linked.padded, "ECCO ids had lost their zeros, padded to ten digits")
+        for note in linked.file.notes:
+            warn(note)
+        show_tally(linked.unmatched, "rows name no stored image", loud=True)
+        show_tally(linked.unread, "values are no number, left out", loud=True)
+        show_tally(linked.ambiguous, "rows fit several images, none linked", loud=True)
+        show_tally(
+            linked.conflicts, "images are linked differently by several rows, none", loud=True
+        )
+        show_tally(linked.unusable, "rows without a usable id or file, none linked", loud=True)
+        show_tally(linked.ragged, "rows do not fit the columns, none linked", loud=True)
+        _show_coverage(connection)
+    return SOME_REFUSED if linked.refused else 0
+
+
+def _show_coverage(connection: Connection) -> None:
+    from imgsim import metadata
+
+    show(metadata.coverage(connection), "table")

@@ -1,0 +1,69 @@
+"""`imgsim pairs`: every two pictures that are alike enough, stored."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsim.cli.output import say
+from imgsim.cli.place import Place, pass_place
+
+if TYPE_CHECKING:
+    from imgsim.database.connection import Connection
+    from imgsim.models import Model
+
+threshold_option = click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.94,
+    show_default=True,
+    help="The least similarity (cosine).",
+)
+at_most_option = click.option(
+    "--at-most",
+    type=click.IntRange(1),
+    default=20_000_000,
+    show_default=True,
+    help="Stop where a model has more pairs than this.",
+)
+
+
+@click.command()
+@threshold_option
+@click.option("--model", "names", multiple=True, metavar="NAME", help="[default: all in the store]")
+@at_most_option
+@pass_place
+def pairs(place: Place, threshold: float, names: tuple[str, ...], at_most: int) -> None:
+    """Fill imgsim.pair with every two pictures at or above a threshold, exactly, for each model.
+
+    Pairs that are up to date and complete from that threshold are left as they are.
+
+    In psql: select * from imgsim.pair_ecco where similarity >= 0.94;
+    """
+    from imgsim import models
+
+    with place.connect() as connection:
+        chosen = models.chosen(connection, names) if names else models.stored(connection)
+        filled = fill(connection, chosen, threshold, at_most)
+        for model in chosen:
+            count = filled.get(model.name)
+            done = "up to date already" if count is None else f"{count:,} pairs found"
+            say(f"{model.name}: {done}")
+    if not chosen:
+        say("the store is empty: take pictures in first with imgsim ingest FOLDER")
+
+
+def fill(
+    connection: Connection, chosen: Sequence[Model], threshold: float, at_most: int
+) -> dict[str, int]:
+    """Bring pairs up to date, with progress on a terminal."""
+    from imgsim import pairs as stored_pairs
+
+    def progress(model: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\rpairs of {model}: {done:,} of {total:,}", nl=done == total, err=True)
+
+    return stored_pairs.bring_up_to_date(connection, chosen, threshold, progress, at_most)

@@ -1,0 +1,64 @@
+"""Columns with types, as every format writes them in its own words."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Type = Literal["string", "integer", "number", "boolean", "datetime", "object", "array"]
+Row = Sequence[object]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's name and type; the types are those of a Frictionless Table Schema.
+
+    An `object` is whatever JSON holds, written as JSON text.
+    """
+
+    name: str
+    type: Type
+
+
+def as_text(value: object) -> object:
+    """An object as JSON, a moment in ISO 8601, a truth as `true` or `false`; all else as it is."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+def with_text(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows, those values written out that CSV and XML have no type for."""
+    plain = ("string", "integer", "number")
+    special = [index for index, column in enumerate(columns) if column.type not in plain]
+    if not special:
+        yield from rows
+        return
+    for row in rows:
+        written = list(row)
+        for index in special:
+            written[index] = as_text(row[index])
+        yield written
+
+
+class Counted:
+    """Passes rows on, and counts them in `rows`."""
+
+    def __init__(self, rows: Iterable[Row], seen: Callable[[Row], None] | None = None) -> None:
+        self._source = rows
+        self._seen = seen
+        self.rows = 0
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self._source:
+            self.rows += 1
+            if self._seen:
+                self._seen(row)
+            yield row

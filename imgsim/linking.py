@@ -1,0 +1,225 @@
+"""Links images to their documents by a table that names files, where file names do not say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imgsim import bibliography
+from imgsim.database.connection import Connection
+from imgsim.images import path_text
+from imgsim.tables import Row, TableFile, Tally, open_table
+
+BATCH = 10_000
+
+
+@dataclass(frozen=True)
+class LinkColumns:
+    """The columns of the table: the image's file, its document's id, and what else it tells."""
+
+    file: str
+    ecco_id: str
+    page: str | None = None
+    illustration: str | None = None
+
+
+@dataclass
+class Linked:
+    """What came of a table of links.
+
+    `changed` and `unchanged` count images; the tallies count rows, `conflicts` images that several
+    rows link differently. Nothing in a tally but `padded` and `unread` was linked.
+    """
+
+    file: TableFile
+    rows: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    padded: Tally = field(default_factory=Tally)
+    unread: Tally = field(default_factory=Tally)
+    unmatched: Tally = field(default_factory=Tally)
+    ambiguous: Tally = field(default_factory=Tally)
+    conflicts: Tally = field(default_factory=Tally)
+    unusable: Tally = field(default_factory=Tally)
+    ragged: Tally = field(default_factory=Tally)
+
+    @property
+    def refused(self) -> int:
+        """How many rows or images the table does not link though it names them."""
+        tallies = (self.ambiguous, self.conflicts, self.unusable, self.ragged)
+        return sum(tally.count for tally in tallies)
+
+
+def link(connection: Connection, path: Path, columns: LinkColumns) -> Linked:
+    """Set document, page and illustration number of the images that a table names.
+
+    A file is matched by its whole path, else by the end of its path (`folder/name.jpg`,
+    `name.jpg`), else by that without the ending. A value that fits several files links none. One
+    transaction: the whole table, or nothing of it.
+
+    Raises:
+        ImgsimError: the table cannot be read, or lacks a column.
+    """
+    linked = Linked(open_table(path))
+    with connection.transaction():
+        connection.execute(STAGING)
+        _stage(connection, linked, columns)
+        connection.execute("analyze pg_temp.link_row")
+        connection.execute(MATCH)
+        _count_rows(connection, linked)
+        _update(connection, linked)
+        connection.execute("drop table pg_temp.link_row, pg_temp.link_match")
+    return linked
+
+
+# A row of the table stands here once for each way its file may be written in the store.
+STAGING = """
+create temporary table link_row (
+    line bigint not null,
+    value text not null,
+    tail text not null,
+    ecco_id text not null,
+    page_number integer,
+    illustration integer
+)
+"""
+
+MATCH = r"""
+create temporary table link_match as
+with file as (
+    select
+        i.image_id,
+        i.path,
+        i.name,
+        regexp_replace(i.path, '\.[^./]*$', '') as bare_path,
+        regexp_replace(i.path, '^.*/', '') as tail,
+        regexp_replace(regexp_replace(i.path, '^.*/', ''), '\.[^./]*$', '') as bare_tail
+    from imgsim.image i
+), candidate as (
+    select r.line, f.image_id, f.path, case when f.path = r.value then 1 else 2 end as level
+    from pg_temp.link_row r
+    join file f using (tail)
+    where f.path = r.value or right(f.path, length(r.value) + 1) = '/' || r.value
+    union
+    select r.line, f.image_id, f.path, 3
+    from pg_temp.link_row r
+    join file f on f.bare_tail = r.tail
+    where f.bare_path = r.value or right(f.bare_path, length(r.value) + 1) = '/' || r.value
+    union
+    -- One page of several in a file.
+    select r.line, f.image_id, f.path, 3
+    from pg_temp.link_row r
+    join file f on f.name = r.value
+), best as (
+    select c.*, min(c.level) over (partition by c.line) as best_level
+    from candidate c
+)
+select b.line, array_agg(b.image_id) as image_ids, count(distinct b.path) as files
+from best b
+where b.level = b.best_level
+group by b.line
+"""
+
+OUTCOME = """
+select r.line, min(r.value), coalesce(min(m.files), 0)
+from pg_temp.link_row r
+left join pg_temp.link_match m using (line)
+where m.files is distinct from 1
+group by r.line
+order by r.line
+"""
+
+# The rows that name one image, if they agree; an image is once in the answer.
+AGREED = """
+select
+    t.image_id,
+    i.name,
+    array_agg(distinct r.ecco_id),
+    array_agg(distinct r.page_number) filter (where r.page_number is not null),
+    array_agg(distinct r.illustration) filter (where r.illustration is not null)
+from pg_temp.link_match m
+cross join lateral unnest(m.image_ids) as t (image_id)
+join pg_temp.link_row r using (line)
+join imgsim.image i using (image_id)
+where m.files = 1
+group by t.image_id, i.name
+order by t.image_id
+"""
+
+UPDATE = """
+update imgsim.image i
+set linked = true,
+    ecco_id = l.ecco_id,
+    page_number = coalesce(l.page_number, i.page_number),
+    illustration = coalesce(l.illustration, i.illustration)
+from unnest(%s::bigint[], %s::text[], %s::integer[], %s::integer[])
+    as l (image_id, ecco_id, page_number, illustration)
+where i.image_id = l.image_id
+    and (i.linked, i.ecco_id, i.page_number, i.illustration) is distinct from (
+        true,
+        l.ecco_id,
+        coalesce(l.page_number, i.page_number),
+        coalesce(l.illustration, i.illustration)
+    )
+"""
+
+
+def _stage(connection: Connection, linked: Linked, columns: LinkColumns) -> None:
+    file = linked.file
+    at_file, at_id = file.position(columns.file), file.position(columns.ecco_id)
+    numbers = [file.position(c) if c else None for c in (columns.page, columns.illustration)]
+    with connection.cursor().copy("copy pg_temp.link_row from stdin") as copy:
+        for row in file.rows(linked.ragged):
+            linked.rows += 1
+            value, text = (row.values[at_file] or "").strip(), (row.values[at_id] or "").strip()
+            ecco_id = bibliography.ecco_id(text)
+            if ecco_id is None or not value:
+                which = f"{columns.ecco_id} {text or 'blank'}" if value else f"no {columns.file}"
+                linked.unusable.add(f"line {row.number}: {which}")
+                continue
+            if bibliography.lost_zeros(text):
+                linked.padded.add(f"{text} is {ecco_id}")
+            known = [_number(row, at, linked) for at in numbers]
+            for form in _forms(value):
+                copy.write_row([row.number, form, form.rpartition("/")[2], ecco_id, *known])
+
+
+def _number(row: Row, at: int | None, linked: Linked) -> int | None:
+    text = ((row.values[at] if at is not None else None) or "").strip()
+    number = bibliography.whole_number(text) if text else None
+    if text and text != "NA" and number is None:
+        linked.unread.add(f"line {row.number}: {text}")
+    return number
+
+
+def _forms(value: str) -> set[str]:
+    """How a path may stand in the store: as it is, escaped, or with Windows' separators turned."""
+    return {form.removeprefix("./") for form in (value, path_text(value), value.replace("\\", "/"))}
+
+
+def _count_rows(connection: Connection, linked: Linked) -> None:
+    for line, value, files in connection.execute(OUTCOME):
+        if files:
+            linked.ambiguous.add(f"line {line}: {value} fits {files:,} files")
+        else:
+            linked.unmatched.add(f"line {line}: {value}")
+
+
+def _update(connection: Connection, linked: Linked) -> None:
+    agreed = list(_agreed(connection, linked))
+    for start in range(0, len(agreed), BATCH):
+        batch = agreed[start : start + BATCH]
+        columns = [list(column) for column in zip(*batch, strict=True)]
+        linked.changed += connection.execute(UPDATE, columns).rowcount
+    linked.unchanged = len(agreed) - linked.changed
+
+
+def _agreed(connection: Connection, linked: Linked) -> Iterator[tuple[object, ...]]:
+    """Image, document, page, illustration, where the rows that name an image agree."""
+    for image_id, name, *told in connection.execute(AGREED):
+        if any(values and len(values) > 1 for values in told):
+            several = ["/".join(map(str, values)) for values in told if values and len(values) > 1]
+            linked.conflicts.add(f"{name}: {', '.join(several)}")
+        else:
+            yield (image_id, *(values[0] if values else None for values in told))

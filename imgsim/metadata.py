@@ -1,0 +1,245 @@
+"""The books: a table of them read into `imgsim.ecco_document`, and how far it covers the images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from psycopg import sql
+
+from imgsim import bibliography
+from imgsim.bibliography import DOCUMENT_COLUMNS, NUMBER_COLUMNS, YEAR_COLUMNS
+from imgsim.database.connection import Connection, Table, table
+from imgsim.tables import MISSING, Row, TableFile, Tally, open_table
+
+KEY = "ecco_id"
+ORIGINAL = "_original"
+
+
+@dataclass
+class Findings:
+    """What was met in reading the rows of a file; each tally with its first examples."""
+
+    padded: Tally = field(default_factory=Tally)
+    shortened: Tally = field(default_factory=Tally)
+    unusable: Tally = field(default_factory=Tally)
+    ragged: Tally = field(default_factory=Tally)
+    unknown_estc: Tally = field(default_factory=Tally)
+    unread: Tally = field(default_factory=Tally)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What came of one file.
+
+    `new` and `updated` count documents, `merged` rows that repeat an earlier one; `conflicts` are
+    the values of such rows that contradict it, and are not kept.
+    """
+
+    file: TableFile
+    findings: Findings
+    new: int
+    updated: int
+    merged: int
+    conflicts: Tally
+
+    @property
+    def refused(self) -> int:
+        """How many rows are not in the bibliography now."""
+        return self.findings.unusable.count + self.findings.ragged.count
+
+
+def load(connection: Connection, path: Path) -> Loaded:
+    """Read a CSV, TSV or Parquet file in the ECCO columns into `imgsim.ecco_document`.
+
+    Documents that are there already get the values of the columns that this file has; columns
+    that are not ECCO's go into `extra`. One transaction: the whole file, or nothing of it.
+
+    Raises:
+        ImgsimError: it cannot be read, or has no column `ecco_id`.
+    """
+    file = open_table(path)
+    file.position(KEY, "rename the column that holds the ECCO document's id to ecco_id")
+    columns = Columns(file)
+    findings = Findings()
+    with connection.transaction():
+        connection.execute(STAGING)
+        rows = _stage(connection, file, columns, findings)
+        new, updated = _upsert(connection, columns)
+        conflicts = _conflicts(connection)
+        connection.execute("drop table pg_temp.metadata_row")
+    return Loaded(file, findings, new, updated, rows - new - updated, conflicts)
+
+
+def coverage(connection: Connection) -> Table:
+    """Images with and without a document, documents without images, an example of each."""
+    return table(connection, "select * from imgsim.coverage", {})
+
+
+class Columns:
+    """Which of a file's columns are ECCO's, and which are further ones."""
+
+    def __init__(self, file: TableFile) -> None:
+        found = {column: file.find(column) for column in DOCUMENT_COLUMNS}
+        self.known = {column: at for column, at in found.items() if at is not None}
+        taken = set(self.known.values())
+        self.further = {name: at for at, name in enumerate(file.columns) if at not in taken}
+
+    def document(self, row: Row, findings: Findings) -> list[object] | None:
+        """A row as the columns of `imgsim.ecco_document`; None, and noted, without a usable id."""
+        given = {column: (row.values[at] or "").strip() for column, at in self.known.items()}
+        ecco_id = bibliography.ecco_id(given[KEY])
+        if ecco_id is None:
+            findings.unusable.add(f"line {row.number}: {given[KEY] or 'blank'}")
+            return None
+        if bibliography.lost_zeros(given[KEY]):
+            findings.padded.add(f"{given[KEY]} is {ecco_id}")
+        extra = {name: row.values[at] for name, at in self.further.items()}
+        extra = {name: text for name, text in extra.items() if not _is_missing(text)}
+        values: dict[str, object] = {KEY: ecco_id}
+        for column in DOCUMENT_COLUMNS[1:]:
+            text = "" if _is_missing(given.get(column)) else given[column]
+            value = _value(column, text, f"line {row.number}", findings)
+            if text and value != text and (column == "estc_id" or value is None):
+                extra[column + ORIGINAL] = text
+            values[column] = value
+        return [row.number, *values.values(), json.dumps(extra, ensure_ascii=False)]
+
+
+def _is_missing(text: str | None) -> bool:
+    # Parquet has nulls of its own, so only here is its `NA` taken for one.
+    return text is None or text.strip() in MISSING
+
+
+def _value(column: str, text: str, where: str, findings: Findings) -> str | int | None:
+    """A cell as its column holds it; what could not be read is noted."""
+    if not text:
+        return None
+    if column == "estc_id":
+        short = bibliography.estc_id(text)
+        if short is None:
+            findings.unknown_estc.add(f"{where}: {text}")
+        elif short != text:
+            findings.shortened.add(f"{text} is {short}")
+        return short or text
+    if column not in NUMBER_COLUMNS:
+        return text
+    reading = bibliography.year if column in YEAR_COLUMNS else bibliography.whole_number
+    number = reading(text)
+    if number is None:
+        findings.unread.add(f"{where}: {column} {text}")
+    return number
+
+
+# Rows are staged first, so that duplicates are found by the database, not held in memory here.
+STAGING = f"""
+create temporary table metadata_row (
+    line bigint not null,
+    {", ".join(f"{c} {'integer' if c in NUMBER_COLUMNS else 'text'}" for c in DOCUMENT_COLUMNS)},
+    extra jsonb not null
+)
+"""
+
+CONFLICTS = """
+with repeated as (
+    select r.*
+    from pg_temp.metadata_row r
+    where r.ecco_id in (
+        select ecco_id from pg_temp.metadata_row group by ecco_id having count(*) > 1
+    )
+)
+select
+    r.ecco_id,
+    v.column_name,
+    (array_agg(v.value order by r.line))[1],
+    array_agg(distinct v.value)
+from repeated r
+cross join lateral jsonb_each_text(
+    (to_jsonb(r) - array['line', 'ecco_id', 'extra']) || r.extra
+) as v (column_name, value)
+where v.value is not null
+    and v.column_name <> 'estc_id_original'
+group by r.ecco_id, v.column_name
+having count(distinct v.value) > 1
+order by r.ecco_id, v.column_name
+"""
+
+
+def _stage(connection: Connection, file: TableFile, columns: Columns, findings: Findings) -> int:
+    """Copy the usable rows into the staging table; how many."""
+    staged = 0
+    with connection.cursor().copy("copy pg_temp.metadata_row from stdin") as copy:
+        for row in file.rows(findings.ragged):
+            document = columns.document(row, findings)
+            if document:
+                copy.write_row(document)
+                staged += 1
+    return staged
+
+
+def _upsert(connection: Connection, columns: Columns) -> tuple[int, int]:
+    """Merge the staged rows by id and write them; how many documents are new, how many not."""
+    counted = connection.execute(
+        """
+        select count(distinct r.ecco_id), count(distinct d.ecco_id)
+        from pg_temp.metadata_row r
+        left join imgsim.ecco_document d using (ecco_id)
+        """
+    ).fetchone()
+    assert counted is not None
+    present = [column for column in columns.known if column != KEY]
+    gone = [*columns.further, *(column + ORIGINAL for column in present)]
+    connection.execute(_upsert_statement(present), {"gone": gone})
+    return counted[0] - counted[1], counted[1]
+
+
+def _upsert_statement(present: Sequence[str]) -> sql.Composed:
+    """Of rows with one id, the first value of each column that is not missing counts."""
+    names = [sql.Identifier(column) for column in present]
+    first = "(array_agg({0} order by line) filter (where {0} is not null))[1]"
+    return sql.SQL(
+        """
+        with further as (
+            select r.ecco_id, jsonb_object_agg(e.key, e.value order by r.line desc) as extra
+            from pg_temp.metadata_row r
+            cross join lateral jsonb_each(r.extra) e
+            group by r.ecco_id
+        ), document as (
+            select {firsts}
+            from pg_temp.metadata_row
+            group by ecco_id
+        )
+        insert into imgsim.ecco_document as d ({names})
+        select {names}
+        from (
+            select m.*, coalesce(f.extra, '{{}}') as extra
+            from document m
+            left join further f using (ecco_id)
+        ) merged
+        order by ecco_id
+        on conflict (ecco_id) do update
+        set {assignments}
+        """
+    ).format(
+        firsts=sql.SQL(", ").join(
+            [sql.Identifier(KEY), *(sql.SQL(f"{first} as {{0}}").format(name) for name in names)]
+        ),
+        names=sql.SQL(", ").join([sql.Identifier(KEY), *names, sql.Identifier("extra")]),
+        assignments=sql.SQL(", ").join(
+            [
+                *(sql.SQL("{0} = excluded.{0}").format(name) for name in names),
+                sql.SQL("extra = (d.extra - %(gone)s::text[]) || excluded.extra"),
+            ]
+        ),
+    )
+
+
+def _conflicts(connection: Connection) -> Tally:
+    """Where rows with one id contradict each other, and which value is kept."""
+    tally = Tally()
+    for ecco_id, column, kept, values in connection.execute(CONFLICTS):
+        others = ", ".join(value for value in values if value != kept)
+        tally.add(f"{ecco_id} {column}: {kept} kept, not {others}")
+    return tally

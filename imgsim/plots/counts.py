@@ -1,0 +1,177 @@
+"""Counts over all images: how far two models agree, and what choosing a threshold means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+from imgsim.errors import ImgsimError
+from imgsim.models import Model
+from imgsim.plots import lettering, style
+from imgsim.plots.gather import Overlap, ThresholdCount
+from imgsim.plots.page import MARGIN, Box, Page
+from imgsim.plots.style import BLUE, DIM, LINE_MM, SERIES, Drawing
+
+MARKED = 0.94
+PANEL_MM = 48.0
+BAR_MM = 6.0
+
+
+@style.styled
+def overlap(table: Overlap, width: str = "single") -> Drawing:
+    """A bar for each number of shared neighbours, with images and percent as in the table.
+
+    Raises:
+        ImgsimError: there are no images.
+    """
+    total = sum(images for _, images, _ in table.rows)
+    if not total:
+        raise ImgsimError("there is no image with neighbours under both models", "imgsim ingest …")
+    page = Page(style.WIDTHS[width])
+    y = page.heading(
+        f"How many of their {table.k} nearest do two models share?",
+        [
+            f"{style.label(table.model_a)} and {style.label(table.model_b)}; {total:,} images, "
+            "exact neighbour lists"
+        ],
+        [table.model_a, table.model_b],
+    )
+    height = BAR_MM * len(table.rows)
+    figure = page.finish(y + height + 10)
+    axes = page.axes(Box(11, y, page.width - 11 - 30, height), "overlap")
+    shares = [100 * images / total for _, images, _ in table.rows]
+    places = range(len(table.rows))
+    axes.barh(places, shares, height=0.72, color=BLUE)
+    axes.set_yticks(places, [str(shared) for shared, _, _ in table.rows])
+    axes.invert_yaxis()
+    axes.set_ylabel("shared")
+    axes.set_xlabel("images (%)")
+    axes.set_xlim(0, max(shares))
+    axes.tick_params(axis="y", length=0)
+    for place, (_, images, percent), share in zip(places, table.rows, shares, strict=True):
+        axes.annotate(
+            f"{images:,}  ({percent:.1f} %)",
+            *((share, place), (2, 0)),
+            textcoords="offset points",
+            va="center",
+            annotation_clip=False,
+        )
+    return figure
+
+
+@style.styled
+def threshold(
+    counts: Mapping[Model, Sequence[ThresholdCount]],
+    width: str = "double",
+    marked: float = MARKED,
+) -> Drawing:
+    """Images with a neighbour, and pairs, at or above each threshold, a line for each model.
+
+    Where the stored lists do not hold all pairs, the line is dotted: there are at least so many.
+
+    Raises:
+        ImgsimError: there is nothing to count.
+    """
+    if not any(counts.values()):
+        raise ImgsimError("there is no model to count for", "take pictures in: imgsim ingest …")
+    page = Page(style.WIDTHS[width])
+    models = list(counts)
+    y = page.heading(
+        "What choosing a threshold means",
+        [
+            "Images with a neighbour, and pairs of images, at or above each similarity (cosine)",
+            ""
+            if _all_complete(counts)
+            else "Dotted, hollow: at least so many pairs; the stored "
+            "lists are too short to hold all (imgsim neighbours -k …)",
+        ],
+        models,
+    )
+    y = _legend(page, models, y)
+    left, gap, bottom = 10.0, 15.0, 11.0
+    y += LINE_MM + 1
+    across = page.width - left - 3
+    if width == "single":
+        boxes = [Box(left, y, across, PANEL_MM), Box(left, y + PANEL_MM + gap, across, PANEL_MM)]
+        height = y + 2 * PANEL_MM + gap + bottom
+    else:
+        half = (across - left - 4) / 2
+        boxes = [Box(left, y, half, PANEL_MM), Box(page.width - 3 - half, y, half, PANEL_MM)]
+        height = y + PANEL_MM + bottom
+    figure = page.finish(height)
+    images, pairs = page.axes(boxes[0], "images"), page.axes(boxes[1], "pairs")
+    for (model, rows), (colour, marker, line) in zip(counts.items(), _series(models), strict=True):
+        values = [row.threshold for row in rows]
+        look = {"color": colour, "marker": marker, "markersize": 3, "linestyle": line}
+        images.plot(values, [row.percent for row in rows], label=style.label(model), **look)
+        _pairs(pairs, rows, look)
+    images.set_ylim(0, 104)
+    images.set_title("Images with a neighbour (%)", loc="left")
+    pairs.set_yscale("symlog", linthresh=1)
+    pairs.set_ylim(bottom=0)
+    pairs.set_title("Pairs (logarithmic)", loc="left")
+    pairs.yaxis.set_major_formatter(FuncFormatter(_short_number))
+    for axes in (images, pairs):
+        _mark(axes, marked)
+        axes.xaxis.set_major_locator(MultipleLocator(0.05))
+        axes.xaxis.set_major_formatter("{x:.2f}")
+        axes.set_xlabel("threshold (cosine)")
+    return figure
+
+
+def _short_number(value: float, _: int) -> str:
+    return f"{value / 1e6:g} M" if value >= 1e6 else f"{value:,.0f}"
+
+
+def _all_complete(counts: Mapping[Model, Sequence[ThresholdCount]]) -> bool:
+    return all(row.complete for rows in counts.values() for row in rows)
+
+
+def _series(models: Sequence[Model]) -> list[tuple[str, str, str]]:
+    return [SERIES[number % len(SERIES)] for number in range(len(models))]
+
+
+def _legend(page: Page, models: Sequence[Model], y: float) -> float:
+    """The models in their colours; where the drawing begins."""
+    x = MARGIN + 1
+    for model, (colour, marker, line) in zip(models, _series(models), strict=True):
+        text = lettering.shortened(style.label(model), page.width - 2 * MARGIN - 10)
+        needed = 8 + lettering.width(text) + 4
+        if x + needed > page.width - MARGIN and x > MARGIN + 1:
+            x, y = MARGIN + 1, y + LINE_MM * 1.2
+        middle = y + LINE_MM / 2 - 0.2
+        page.paper.plot([x, x + 6.5], [middle] * 2, color=colour, linestyle=line)
+        page.paper.plot([x + 3.25], [middle], color=colour, marker=marker, markersize=3)
+        page.text(x + 8, y, text)
+        x += needed
+    return y + LINE_MM + 2
+
+
+def _pairs(axes: Axes, rows: Sequence[ThresholdCount], look: dict[str, object]) -> None:
+    """The complete counts as the model's line, the others dotted up to the first complete one."""
+    whole = [row for row in rows if row.complete]
+    partial = [row for row in rows if not row.complete]
+    if partial:
+        shown = [*partial, *whole[:1]]
+        dotted = {**look, "linestyle": ":", "markerfacecolor": "white"}
+        axes.plot(
+            [row.threshold for row in shown],
+            [row.pairs for row in shown],
+            **dotted,  # type: ignore[arg-type]
+        )
+    if whole:
+        axes.plot([row.threshold for row in whole], [row.pairs for row in whole], **look)  # type: ignore[arg-type]
+
+
+def _mark(axes: Axes, threshold: float) -> None:
+    axes.axvline(threshold, color=DIM, linewidth=0.8, zorder=0)
+    axes.annotate(
+        f"{threshold:g}",
+        *((threshold, 1), (2, -1)),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        va="top",
+        color=DIM,
+    )

@@ -1,0 +1,164 @@
+"""What the figures show, asked of the store: illustrations, rankings, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgsim import search
+from imgsim.database.connection import Connection, table
+from imgsim.errors import ImgsimError
+from imgsim.images import path_text
+from imgsim.models import Model
+
+THRESHOLDS = tuple(percent / 100 for percent in range(80, 101))
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """An image and its book; `path` is as the store writes it, and None where there is no year."""
+
+    image_id: int | None
+    name: str
+    path: str
+    frame: int = 1
+    title: str | None = None
+    year: int | None = None
+
+    @property
+    def book(self) -> str:
+        """Year and title, for a caption."""
+        year = "undated" if self.year is None else str(self.year)
+        return f"{year}, {self.title}" if self.title else ("" if self.year is None else year)
+
+
+@dataclass(frozen=True)
+class Match:
+    """An illustration and its similarity (cosine) to the one it was compared with."""
+
+    illustration: Illustration
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """An illustration and those most like it under one model; `shortfall` says why not more."""
+
+    model: Model
+    query: Illustration
+    matches: tuple[Match, ...]
+    shortfall: str = ""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How many images share how many of their k nearest: rows of shared, images, percent."""
+
+    k: int
+    model_a: Model
+    model_b: Model
+    rows: tuple[tuple[int, int, float], ...]
+
+
+@dataclass(frozen=True)
+class ThresholdCount:
+    """At or above a threshold: images with a neighbour, and pairs (at least, if not complete)."""
+
+    threshold: float
+    images: int
+    percent: float
+    pairs: int
+    complete: bool
+
+
+def illustrations(connection: Connection, image_ids: Sequence[int]) -> dict[int, Illustration]:
+    """Stored images and their books, by id."""
+    answer = table(
+        connection,
+        """
+        select i.image_id, i.name, i.path, f.frame, i.ecco_full_title, i.publication_year
+        from imgsim.image_ecco i
+        join imgsim.image f using (image_id)
+        where i.image_id = any(%(ids)s)
+        """,
+        {"ids": list(image_ids)},
+    )
+    return {row[0]: Illustration(*row) for row in answer.rows}
+
+
+def ranking(connection: Connection, question: search.Question, model: Model) -> Ranking:
+    """The images most like a stored image or an image file, ranked as `imgsim.similar` does.
+
+    Raises:
+        NotFoundError: there is no such image.
+        ImgsimError: the file cannot be read, or the model's weights cannot be had.
+    """
+    query = search.find_query(connection, question.image)
+    answer = search.similar(connection, question, query, model)
+    at_id, at_score = answer.columns.index("image_id"), answer.columns.index("similarity")
+    ids = [row[at_id] for row in answer.rows]
+    known = illustrations(connection, [*ids, *([query.image_id] if query.image_id else [])])
+    if query.image_id is None:
+        assert query.file is not None
+        asked = Illustration(None, Path(query.file.path).stem, path_text(query.file.path))
+    else:
+        asked = known[query.image_id]
+    matches = tuple(Match(known[row[at_id]], row[at_score]) for row in answer.rows)
+    why = search.explain_shortfall(connection, question, query, model, len(matches))
+    return Ranking(model, asked, matches, why)
+
+
+def overlap(connection: Connection, k: int, model_a: Model, model_b: Model) -> Overlap:
+    """The table of `imgsim.overlap`; the neighbour lists must be there."""
+    answer = table(
+        connection,
+        """
+        select shared, images, percent
+        from imgsim.overlap(k => %(k)s, model_a => %(a)s, model_b => %(b)s)
+        order by shared desc
+        """,
+        {"k": k, "a": model_a.name, "b": model_b.name},
+    )
+    rows = tuple((shared, images, float(percent or 0)) for shared, images, percent in answer.rows)
+    return Overlap(k, model_a, model_b, rows)
+
+
+def threshold_counts(
+    connection: Connection, model: Model, thresholds: Sequence[float] = THRESHOLDS
+) -> list[ThresholdCount]:
+    """The table of `imgsim.threshold_counts`; the neighbour lists must be there."""
+    answer = table(
+        connection,
+        """
+        select threshold, images, percent, pairs, complete
+        from imgsim.threshold_counts(%(model)s, %(thresholds)s::double precision[])
+        order by threshold
+        """,
+        {"model": model.name, "thresholds": list(thresholds)},
+    )
+    return [
+        ThresholdCount(threshold, images, float(percent or 0), pairs, complete)
+        for threshold, images, percent, pairs, complete in answer.rows
+    ]
+
+
+def classes(connection: Connection, column: str) -> dict[int, str | int | None]:
+    """What a bibliographic column says of every image that has a book, by image id.
+
+    Raises:
+        ImgsimError: images are not classed by that column.
+    """
+    if column not in CLASS_COLUMNS:
+        raise ImgsimError(
+            f"a map cannot be coloured by {column!r}", f"give one of: {', '.join(CLASS_COLUMNS)}"
+        )
+    answer = table(
+        connection,
+        f"select image_id, {column} from imgsim.image_ecco where {column} is not null",  # noqa: S608
+        {},
+    )
+    return {row[0]: row[1] for row in answer.rows}
+
+
+CLASS_COLUMNS = ("publication_decade", "sub_category", "publication_place", "ecco_id")

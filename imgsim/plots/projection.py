@@ -1,0 +1,77 @@
+"""Vectors in two dimensions: by principal components, or by UMAP."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from imgsim.errors import ImgsimError
+from imgsim.neighbours import Vectors
+
+BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Where each image is: `ids` (n,) int64, `points` (n, 2) float64, and the names of the axes."""
+
+    ids: npt.NDArray[np.int64]
+    points: npt.NDArray[np.float64]
+    axes: tuple[str, str]
+
+
+def principal_components(vectors: Vectors) -> Projection:
+    """The two directions in which the vectors vary most (Pearson 1901, Hotelling 1933).
+
+    Exact, from the covariance of all vectors; the sign is such that the largest weight of each
+    direction is positive.
+    """
+    count, dimension = vectors.halves.shape
+    total = np.zeros(dimension)
+    products = np.zeros((dimension, dimension))
+    for start in range(0, count, BLOCK):
+        block = vectors.unit(slice(start, start + BLOCK), np.float32)
+        total += block.sum(axis=0, dtype=np.float64)
+        products += block.T @ block
+    mean = total / max(count, 1)
+    covariance = products / max(count, 1) - np.outer(mean, mean)
+    values, directions = np.linalg.eigh(covariance)
+    axes = directions[:, [-1, -2]]
+    axes *= np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
+    points = np.empty((count, 2))
+    for start in range(0, count, BLOCK):
+        part = slice(start, start + BLOCK)
+        points[part] = (vectors.unit(part, np.float64) - mean) @ axes
+    variance = float(np.clip(values, 0, None).sum()) or 1.0
+    first, second = (100 * max(float(values[-n]), 0.0) / variance for n in (1, 2))
+    names = (
+        f"component 1 ({first:.0f} % of variance)",
+        f"component 2 ({second:.0f} % of variance)",
+    )
+    return Projection(vectors.ids, points, names)
+
+
+def umap(vectors: Vectors, seed: int = 1) -> Projection:
+    """Uniform manifold approximation (McInnes, Healy and Melville 2018), by cosine, with a seed.
+
+    Raises:
+        ImgsimError: the package umap-learn is not there, or there are too few images.
+    """
+    if len(vectors.ids) < 4:
+        raise ImgsimError(f"UMAP cannot place {len(vectors.ids)} images", "leave --method out")
+    try:
+        from umap import UMAP
+    except ImportError as exc:
+        raise ImgsimError(
+            "UMAP is not installed", "install it: pip install 'imgsim[umap]', or leave --method out"
+        ) from exc
+    near = min(15, len(vectors.ids) - 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        placed = UMAP(n_neighbors=near, metric="cosine", random_state=seed).fit_transform(
+            vectors.unit(slice(None), np.float32)
+        )
+    return Projection(vectors.ids, np.asarray(placed, np.float64), ("UMAP 1", "UMAP 2"))

@@ -1,0 +1,44 @@
+"""Reads the pictures of illustrations, as large as they will be printed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+from PIL import Image
+
+from imgsim import images
+from imgsim.images import Found, Refused, path_from_text
+from imgsim.plots.gather import Illustration
+from imgsim.plots.style import DPI, MM_PER_INCH
+
+
+def read(illustration: Illustration, longest: float) -> Image.Image | str:
+    """The picture of an illustration, or why there is none; never raises for a bad file.
+
+    Args:
+        longest: its longer side in print, in millimetres.
+    """
+    pixels = max(1, round(longest / MM_PER_INCH * DPI))
+    path = path_from_text(illustration.path)
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return "no such file on this machine"
+    frames = images.decode(
+        Found(path, found.st_size, found.st_mtime_ns), lambda w, h: _draft(w, h, pixels)
+    )
+    picture = next(itertools.islice(frames, illustration.frame - 1, None), None)
+    if picture is None:
+        return f"the file has no page {illustration.frame}"
+    if isinstance(picture, Refused):
+        return picture.reason
+    image = picture.image.convert("RGB")
+    image.thumbnail((pixels, pixels), Image.Resampling.LANCZOS)
+    return image
+
+
+def _draft(width: int, height: int, pixels: int) -> tuple[int, int]:
+    """The size that a JPEG need not exceed for a thumbnail of some pixels."""
+    share = min(1.0, 2 * pixels / max(width, height))
+    return max(1, round(width * share)), max(1, round(height * share))

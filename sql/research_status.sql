@@ -1,0 +1,19 @@
+-- Which research tables were loaded, by which key, from where, and when?
+--   select * from imgsim.research_status;
+--
+-- One that was dropped since is not listed.
+create or replace view imgsim.research_status as
+select
+    t.name,
+    t.key_column as key,
+    t.key_unique,
+    t.rows,
+    t.columns,
+    t.source,
+    t.loaded_at
+from imgsim.research_table t
+where to_regclass(format('research.%I', t.name)) is not null
+order by t.name;
+
+comment on schema research is 'Research tables brought in with imgsim table load, ids as text';
+comment on table imgsim.research_table is 'One row per table of the schema research that imgsim loaded';

@@ -1,8 +1,26 @@
-"""imgsim: which pictures were re-used, where, when, by whom?"""
+"""imgsim: which pictures were re-used, where, when, by whom?
 
-from importlib.metadata import PackageNotFoundError, version
+import imgsim
+store = imgsim.connect()
+store.similar("000170010400180_0")
+"""
 
-try:
-    __version__ = version("imgsim")
-except PackageNotFoundError:  # a bare checkout that was never installed
-    __version__ = "0+unknown"
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from imgsim.version import __version__
+
+if TYPE_CHECKING:
+    from imgsim.store import Store, connect
+
+__all__ = ["Store", "__version__", "connect"]
+
+
+def __getattr__(name: str) -> Any:
+    # The command line imports this package too, and has no use for the API and what it loads.
+    if name in ("Store", "connect"):
+        from imgsim import store
+
+        return getattr(store, name)
+    raise AttributeError(f"module 'imgsim' has no attribute {name!r}")

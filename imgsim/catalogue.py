@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from pgvector import HalfVector
 from psycopg import sql
 
-from imgsim import __version__
 from imgsim.bibliography import NameParts, parse_name
 from imgsim.database.connection import Connection
 from imgsim.images import Found, Frame, Refused, path_from_text, path_text
 from imgsim.models import Model
+from imgsim.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np

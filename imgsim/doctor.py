@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psycopg
 
-from imgsim import __version__
 from imgsim.database import connection, embedded, migrations
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.settings import EmbeddedStore, Settings
+from imgsim.version import __version__
 
 FINE, LACKING, BROKEN = "ok", "note", "bad"
 OLDEST_PGVECTOR = (0, 8, 0)

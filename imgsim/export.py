@@ -14,7 +14,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from imgsim import __version__
 from imgsim.database.connection import Connection, table
 from imgsim.errors import ImgsimError
 from imgsim.formats import GRAPHS, TABLES, WITHOUT_PARTNER, arrays, datapackage, graphs, tables
@@ -23,6 +22,7 @@ from imgsim.formats.datapackage import Resource
 from imgsim.formats.unfinished import refuse_existing, unfinished
 from imgsim.joined import Joined, Step, streamed
 from imgsim.models import Model
+from imgsim.version import __version__
 
 ENDINGS = {f".{name}": name for name in (*TABLES, *GRAPHS[1:], "npy")}
 VECTOR = "embedding"

@@ -30,6 +30,10 @@ COPY_END = b"\xff\xff"
 Progress = Callable[[str, int, int], None]
 
 
+class TooManyPairsError(ImgsimError):
+    """So many pairs reach the threshold that they are not worth storing."""
+
+
 @dataclass(frozen=True)
 class Pairs:
     """Some pairs: flat columns, `image_ids` < `other_ids` in every row.
@@ -108,7 +112,8 @@ def bring_up_to_date(
         For each model whose pairs were computed, how many it has.
 
     Raises:
-        ImgsimError: the threshold is out of range, or the pairs are too many.
+        ImgsimError: the threshold is out of range.
+        TooManyPairsError: a model has more than `at_most`.
     """
     if not 0 < threshold <= 1:
         raise ImgsimError(f"the threshold is {threshold}", "give one above 0, up to 1")
@@ -168,7 +173,7 @@ def _fill(
     for done, pairs in at_or_above(vectors, threshold):
         stored += len(pairs.image_ids)
         if stored > at_most:
-            raise ImgsimError(
+            raise TooManyPairsError(
                 f"more than {at_most:,} pairs of {model.name} reach {threshold:g} "
                 f"(weights: {model.weights}); nothing was changed",
                 "raise --threshold, or --at-most if there is room for so many",

@@ -1,8 +1,10 @@
--- At or above each threshold, how many images have a neighbour, and how many pairs are there?
+-- At or above each threshold: how many images have a neighbour, how many pairs are there, and how
+-- many of these are of two books? What it means to choose 0.94.
 --   select * from imgsim.threshold_counts('resnet50', array[0.90, 0.94, 0.98]);
 --
--- Images are exact: the nearest of each is its first neighbour. Pairs are those of the stored
--- lists: all there are where `complete`, and at least so many where a list of k is full of them.
+-- Images are exact: the nearest of each is its first neighbour. Pairs are complete where the stored
+-- pairs reach down to the threshold (`imgsim pairs`), or no list of neighbours is full of them;
+-- else `complete` is false, and there are at least so many.
 -- needs: require_neighbours
 create or replace function imgsim.threshold_counts(
     model text default 'resnet50',
@@ -14,44 +16,60 @@ returns table (
     images bigint,
     percent numeric,
     pairs bigint,
+    pairs_across_documents bigint,
     complete boolean
 )
 language plpgsql
 as $$
 declare
     m smallint := imgsim.require_neighbours(model, 1);
-    stored_k smallint;
-    of_images bigint;
+    lists imgsim.neighbour_state;
+    pairs_from double precision := (
+        select s.threshold
+        from imgsim.pair_state s
+        join imgsim.model x on x.model_id = s.model_id and x.revision = s.revision
+        where s.model_id = m);
     lowest double precision := (select min(t) from unnest(thresholds) t);
 begin
-    select s.k, s.images into stored_k, of_images
-    from imgsim.neighbour_state s
-    where s.model_id = m;
-
+    select s.* into lists from imgsim.neighbour_state s where s.model_id = m;
     return query
     with near as materialized (
         select n.image_id, n.other_id, n.rank, n.similarity
         from imgsim.neighbour n
         where n.model_id = m and n.similarity >= lowest
-    ), pair as materialized (
-        select max(n.similarity) as similarity
+    ), known as (
+        select p.image_id, p.other_id, p.similarity
+        from imgsim.pair p
+        where p.model_id = m and p.similarity >= lowest and pairs_from is not null
+        union
+        select least(n.image_id, n.other_id), greatest(n.image_id, n.other_id), n.similarity
         from near n
-        group by least(n.image_id, n.other_id), greatest(n.image_id, n.other_id)
+        where n.similarity < coalesce(pairs_from, 2)
+    ), pair as materialized (
+        select k.similarity, i.ecco_id <> o.ecco_id as across
+        from known k
+        join imgsim.image i on i.image_id = k.image_id
+        join imgsim.image o on o.image_id = k.other_id
     ), firsts as (
         select t.threshold,
             count(n.image_id) filter (where n.rank = 1) as images,
-            count(n.image_id) filter (where n.rank = stored_k) as full_lists
+            count(n.image_id) filter (where n.rank = lists.k) as full_lists
         from unnest(thresholds) as t (threshold)
-        left join near n on n.similarity >= t.threshold and n.rank in (1, stored_k)
+        left join near n on n.similarity >= t.threshold and n.rank in (1, lists.k)
         group by t.threshold
     ), paired as (
-        select t.threshold, count(p.similarity) as pairs
+        select t.threshold, count(p.similarity) as pairs, count(*) filter (where p.across) as across
         from unnest(thresholds) as t (threshold)
         left join pair p on p.similarity >= t.threshold
         group by t.threshold
     )
-    select f.threshold, f.images, round(100.0 * f.images / nullif(of_images, 0), 1), p.pairs,
-        f.full_lists = 0 or stored_k >= of_images - 1
+    select
+        f.threshold,
+        f.images,
+        round(100.0 * f.images / nullif(lists.images, 0), 1),
+        p.pairs,
+        p.across,
+        f.threshold >= coalesce(pairs_from, 2) or f.full_lists = 0 or lists.k >= lists.images - 1
     from firsts f
     join paired p using (threshold)
     order by f.threshold;

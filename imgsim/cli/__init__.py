@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from imgsim import __version__
 from imgsim.cli import (
     database,
     demo,
@@ -21,6 +20,7 @@ from imgsim.cli import (
     tables,
 )
 from imgsim.cli.place import Place
+from imgsim.version import __version__
 
 
 @click.group(

@@ -110,7 +110,7 @@ def _show(connection: Connection, place: Place) -> None:
         show_table(("rank", "similarity", "name", "year", "book"), [row[:5] for row in answer.rows])
     _show_finds(connection)
     first, second = stored[0].name, stored[1].name
-    overlap = reports.overlap(connection, 4, first, second)
+    overlap = reports.overlap(connection, k=4, model_names=(first, second))
     click.echo(f"\nOf their 4 nearest, {first} and {second} share:")
     show_table(overlap.columns, overlap.rows)
     _next_commands(place, name)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from imgsim.cli.output import say
+from imgsim.cli.output import progress_line, say
 from imgsim.cli.place import Place, pass_place
 
 if TYPE_CHECKING:
@@ -42,10 +41,4 @@ def fill(connection: Connection, chosen: Sequence[Model], k: int) -> dict[str, i
     """Bring neighbour lists up to date, with progress on a terminal."""
     from imgsim import neighbours as lists
 
-    def progress(model: str, done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            click.echo(
-                f"\rneighbours of {model}: {done:,} of {total:,}", nl=done == total, err=True
-            )
-
-    return lists.bring_up_to_date(connection, chosen, k, progress)
+    return lists.bring_up_to_date(connection, chosen, k, progress_line("neighbours of"))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import datetime
+import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,18 +21,41 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FORMATS = ("table", "csv", "json")
+FORMATS = ("table", "csv", "json", "markdown", "parquet")
+ENDINGS = {
+    ".csv": "csv",
+    ".json": "json",
+    ".md": "markdown",
+    ".parquet": "parquet",
+    ".txt": "table",
+}
 WIDE = 10_000
 NEVER_SHORTENED = ("rank", "similarity", "name", "shared", "images", "percent", "model")
 
 format_option = click.option(
     "--format",
     "format_",
-    type=click.Choice(FORMATS),
+    type=click.Choice(FORMATS[:3]),
     default="table",
     show_default=True,
     help="How to print it.",
 )
+
+
+def report_options(command: Command) -> Command:
+    """`--format` and `--output`, for answers that may go into a file."""
+    for option in (
+        click.option("--force", is_flag=True, help="Write over a file that is there."),
+        click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE"),
+        click.option(
+            "--format",
+            "format_",
+            type=click.Choice(FORMATS),
+            help="[default: table, or what the ending of --output says]",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def say(text: str = "") -> None:
@@ -52,6 +77,16 @@ def warn(message: str) -> None:
     say(message)
 
 
+def progress_line(doing: str) -> Callable[[str, int, int], None]:
+    """A line on a terminal that counts up: of what, how many are done, and of how many."""
+
+    def update(what: str, done: int, of: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{doing} {what}: {done:,} of {of:,}", nl=done == of, err=True)
+
+    return update
+
+
 def confirm(question: str) -> None:
     """Ask before something that cannot be undone.
 
@@ -65,20 +100,75 @@ def confirm(question: str) -> None:
 
 
 def show(table: Table, format_: str) -> None:
-    """Print an answer in one of `FORMATS`."""
+    """Print an answer in one of `FORMATS` but Parquet."""
+    if format_ == "table":
+        show_table(table.columns, table.rows)
+    else:
+        sys.stdout.write(written(table, format_))
+
+
+def deliver(table: Table, format_: str | None, output: Path | None, force: bool) -> None:
+    """Print an answer, or write it whole into a file.
+
+    Raises:
+        ImgsimError: the file is there already or cannot be written, or the format needs a file.
+    """
+    if output is None:
+        if format_ == "parquet":
+            raise ImgsimError("Parquet is written into a file", "give --output FILE.parquet")
+        show(table, format_ or "table")
+        return
+    from imgsim.formats.unfinished import refuse_existing, unfinished
+
+    chosen = format_ or ENDINGS.get(output.suffix.lower())
+    if chosen is None:
+        raise ImgsimError(
+            f"the ending of {output.name} tells no format", f"give --format {'|'.join(FORMATS)}"
+        )
+    refuse_existing(output.parent, [output.name], force)
+    with unfinished(output.parent) as scratch:
+        temporary = scratch / output.name
+        if chosen == "parquet":
+            table.frame().to_parquet(temporary, index=False)
+        else:
+            temporary.write_text(written(table, chosen), "utf-8", newline="")
+    say(f"{len(table.rows):,} rows written into {output}")
+
+
+def written(table: Table, format_: str) -> str:
+    """An answer as the text of a CSV, JSON or Markdown file, or as a plain table."""
     if format_ == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(table.columns)
         writer.writerows([_cell(value) for value in row] for row in table.rows)
-    elif format_ == "json":
+        return text.getvalue()
+    if format_ == "json":
         records = [dict(zip(table.columns, map(_plain, row), strict=True)) for row in table.rows]
-        click.echo(json.dumps(records, ensure_ascii=False, indent=1))
-    else:
-        show_table(table.columns, table.rows)
+        return json.dumps(records, ensure_ascii=False, indent=1) + "\n"
+    if format_ == "markdown":
+        return _markdown(table)
+    text = io.StringIO()
+    _print_table(text, table.columns, table.rows, "")
+    return text.getvalue()
+
+
+def _markdown(table: Table) -> str:
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+    rows = (line(map(_readable, row)) for row in table.rows)
+    return line(table.columns) + line("---" for _ in table.columns) + "".join(rows)
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
     """Print a table for reading: as wide as the terminal, or as it needs to be in a file."""
+    _print_table(sys.stdout, columns, rows, title)
+
+
+def _print_table(
+    stream: IO[str], columns: Sequence[str], rows: Sequence[Sequence[object]], title: str
+) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
@@ -99,8 +189,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: 
         )
     for row in rows:
         drawn.add_row(*(Text(_readable(value)) for value in row))
-    terminal = sys.stdout.isatty()
-    Console(width=None if terminal else WIDE, highlight=False).print(drawn)
+    Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False).print(drawn)
 
 
 def _readable(value: object) -> str:

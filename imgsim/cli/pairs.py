@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from imgsim.cli.output import say
+from imgsim.cli.output import progress_line, say
 from imgsim.cli.place import Place, pass_place
 
 if TYPE_CHECKING:
@@ -62,8 +61,6 @@ def fill(
     """Bring pairs up to date, with progress on a terminal."""
     from imgsim import pairs as stored_pairs
 
-    def progress(model: str, done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\rpairs of {model}: {done:,} of {total:,}", nl=done == total, err=True)
-
-    return stored_pairs.bring_up_to_date(connection, chosen, threshold, progress, at_most)
+    return stored_pairs.bring_up_to_date(
+        connection, chosen, threshold, progress_line("pairs of"), at_most
+    )

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import click
 
-from imgsim.cli.neighbours import fill
-from imgsim.cli.output import format_option, say, show, warn
+from imgsim.cli.output import deliver, progress_line, report_options, say, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
+
+if TYPE_CHECKING:
+    from imgsim.database.connection import Connection, Table
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+k_option = click.option("-k", type=click.IntRange(1, 1000), default=4, show_default=True)
+two_models_option = click.option(
+    "--model", "model_names", nargs=2, default=("resnet18", "resnet50"), show_default=True
+)
+models_option = click.option(
+    "--model", "model_names", multiple=True, metavar="NAME", help="[default: all in the store]"
+)
+model_option = click.option("--model", metavar="NAME", help="[default: resnet50]")
+threshold_option = click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.94,
+    show_default=True,
+    help="The least similarity (cosine) of two like pictures.",
+)
 
 
 @click.group()
@@ -15,44 +39,172 @@ def report() -> None:
     """Reports; each is a view or function in SQL as well."""
 
 
+def _deliver(
+    place: Place,
+    name: str,
+    given: dict[str, Any],
+    *,
+    title: Callable[[Table], str] = lambda answer: "",
+    computes: bool = True,
+) -> None:
+    """Ask for one report, and print it or write it where the options say."""
+    from imgsim import reports
+
+    format_: str | None = given.pop("format_")
+    output: Path | None = given.pop("output")
+    force: bool = given.pop("force")
+    if computes:
+        given["on_progress"] = progress_line("comparing by")
+    with place.connect() as connection:
+        answer = reports.REPORTS[name](connection, **given)
+        _warn_of_untrained(connection, name)
+    if output is None and format_ in (None, "table") and (heading := title(answer)):
+        say(heading)
+    deliver(answer, format_, output, force)
+
+
+def _warn_of_untrained(connection: Connection, name: str) -> None:
+    from imgsim import models
+
+    if name in ("coverage", "failures", "recall"):
+        return
+    for model in models.stored(connection):
+        if model.weights == UNTRAINED:
+            warn(f"{model.name} is untrained: its likeness means nothing")
+
+
 @report.command()
-@click.option("-k", type=click.IntRange(1, 1000), default=4, show_default=True)
-@click.option("--model", "names", nargs=2, default=("resnet18", "resnet50"), show_default=True)
-@format_option
+@k_option
+@two_models_option
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Count only these images; repeat for and. Columns of imgsim.image_ecco, such as "
+    "publication_decade=1750 or publication_place=London; also <, <=, >, >=, <>, ~.",
+)
+@click.option("--by-image", is_flag=True, help="Which neighbours are shared, image by image.")
+@report_options
 @pass_place
-def overlap(place: Place, k: int, names: tuple[str, str], format_: str) -> None:
+def overlap(place: Place, /, **given: Any) -> None:
     """In how many images do two models share k, k-1, … 0 of their k nearest?
 
     In psql: select * from imgsim.overlap(k => 4);
     """
-    from imgsim import models, reports
+    k, names = given["k"], given["model_names"]
+    by_image = given["by_image"]
 
-    with place.connect() as connection:
-        chosen = [models.named(connection, name) for name in names]
-        for model in chosen:
-            if model.weights == UNTRAINED:
-                warn(f"{model.name} is untrained: its neighbours mean nothing")
-        fill(connection, chosen, k)
-        answer = reports.overlap(connection, k, *names)
-    if format_ == "table":
-        total = sum(row[1] for row in answer.rows)
-        say(f"{names[0]} and {names[1]}: how many of the {k} nearest they share, {total:,} images")
-    show(answer, format_)
+    def title(answer: Table) -> str:
+        total = len(answer.rows) if by_image else sum(row[1] for row in answer.rows)
+        return f"{names[0]} and {names[1]}: shared of the {k} nearest, {total:,} images"
+
+    _deliver(place, "overlap", given, title=title)
 
 
 @report.command()
-@format_option
+@k_option
+@two_models_option
+@report_options
 @pass_place
-def failures(place: Place, format_: str) -> None:
+def agreement(place: Place, /, **given: Any) -> None:
+    """Rank by rank, how often do two models name the same neighbour, and which images to look at?
+
+    In psql: select * from imgsim.agreement(k => 4);
+    """
+    _deliver(place, "agreement", given)
+
+
+@report.command()
+@model_option
+@click.option("-k", type=click.IntRange(1, 1000), help="[default: 10, or all with --threshold]")
+@click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), help="All that reach it.")
+@click.option("--other-documents-only", is_flag=True, help="Neighbours in another book.")
+@click.option("--other-works-only", is_flag=True, help="And not in another edition of the work.")
+@click.option("--earlier-only", is_flag=True, help="Neighbours in books published before.")
+@click.option("--exact", is_flag=True, help="With filters: compare all, without the index.")
+@report_options
+@pass_place
+def neighbours(place: Place, /, **given: Any) -> None:
+    """The nearest of every picture, both sides joined with their books.
+
+    Filters are applied inside the search. In psql: select * from imgsim.neighbours(k => 4);
+    """
+    _deliver(place, "neighbours", given)
+
+
+@report.command()
+@models_option
+@report_options
+@pass_place
+def threshold(place: Place, /, **given: Any) -> None:
+    """What does a threshold mean: how many images have a neighbour, how many pairs are there?
+
+    In psql: select * from imgsim.threshold_counts('resnet50');
+    """
+    _deliver(place, "threshold", given)
+
+
+@report.command()
+@model_option
+@threshold_option
+@report_options
+@pass_place
+def documents(place: Place, /, **given: Any) -> None:
+    """Per book, how many illustrations re-appear in another, and from when to when?
+
+    In psql: select * from imgsim.documents('resnet50', 0.94);
+    """
+    _deliver(place, "documents", given)
+
+
+@report.command()
+@model_option
+@threshold_option
+@report_options
+@pass_place
+def decades(place: Place, /, **given: Any) -> None:
+    """Per decade, how many illustrations were seen in another book, earlier or later?
+
+    In psql: select * from imgsim.decades('resnet50', 0.94);
+    """
+    _deliver(place, "decades", given)
+
+
+@report.command()
+@report_options
+@pass_place
+def coverage(place: Place, /, **given: Any) -> None:
+    """How many images have a book in the bibliography, how many books have images?
+
+    In psql: select * from imgsim.coverage;
+    """
+    _deliver(place, "coverage", given, computes=False)
+
+
+@report.command()
+@report_options
+@pass_place
+def failures(place: Place, /, **given: Any) -> None:
     """Which files could not be taken in, and why?
 
     In psql: select * from imgsim.failure;
     """
-    from imgsim import reports
 
-    with place.connect() as connection:
-        answer = reports.failures(connection)
-    if not answer.rows and format_ == "table":
-        say("no failures: every file went in")
-    else:
-        show(answer, format_)
+    def title(answer: Table) -> str:
+        return "" if answer.rows else "no failures: every file went in"
+
+    _deliver(place, "failures", given, title=title, computes=False)
+
+
+@report.command()
+@models_option
+@click.option("-k", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--sample", type=click.IntRange(1, 100_000), default=200, show_default=True)
+@report_options
+@pass_place
+def recall(place: Place, /, **given: Any) -> None:
+    """How many of the true k nearest does the index find, and how long does it take?
+
+    In psql: select * from imgsim.recall('resnet50');
+    """
+    _deliver(place, "recall", given, computes=False)

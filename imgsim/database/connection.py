@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from pgvector.psycopg import register_vector
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from imgsim import __version__
 from imgsim.database import binaries, embedded, migrations
 from imgsim.errors import DatabaseError
 from imgsim.settings import EmbeddedStore, ExternalServer, Settings
+from imgsim.version import __version__
+
+if TYPE_CHECKING:
+    import pandas
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -89,12 +93,34 @@ class Table:
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
 
+    def frame(self) -> pandas.DataFrame:
+        """The same as a DataFrame: text as strings, whole numbers as nullable integers."""
+        import pandas
 
-def table(connection: Connection, statement: str, values: Mapping[str, Any]) -> Table:
-    """Ask one query; its parameters are written `%(name)s`."""
+        frame = pandas.DataFrame(self.rows, columns=list(self.columns), dtype=object)
+        for column in frame:
+            values = [value for value in frame[column] if value is not None]
+            kind = _pandas_type({type(value) for value in values})
+            if kind:
+                frame[column] = frame[column].astype(kind)  # type: ignore[call-overload]
+        return frame
+
+
+def _pandas_type(kinds: set[type]) -> str | None:
+    names = {bool: "boolean", int: "Int64", float: "Float64", Decimal: "Float64", str: "string"}
+    found = {names.get(kind) for kind in kinds}
+    return found.pop() if len(found) == 1 else None
+
+
+def table(
+    connection: Connection,
+    statement: str,
+    values: Mapping[str, Any] | Sequence[Any] | None = None,
+) -> Table:
+    """Ask one query; its parameters are written `%(name)s` or `%s`, if there are any."""
     cursor = connection.execute(statement.encode(), values)
     columns = tuple(column.name for column in cursor.description or ())
-    return Table(columns, cursor.fetchall())
+    return Table(columns, cursor.fetchall() if cursor.description else [])
 
 
 def _open_embedded(target: EmbeddedStore, idle_minutes: float) -> Connection:

@@ -16,8 +16,8 @@ from typing import Any
 
 import psycopg
 
-from imgsim import __version__
 from imgsim.errors import MigrationError
+from imgsim.version import __version__
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -204,3 +204,29 @@ def test_recall_is_measured_against_exact_search(
     assert all(row[2] == 50 for row in rows)
     assert rows[-1][3] >= 0.99
     assert all(row[4] > 0 and row[5] > 0 for row in rows)
+
+
+@pytest.mark.parametrize("pairs_from", [0.7, 0.85, None])
+def test_threshold_counts_are_complete_or_say_that_they_are_not(
+    connection: Connection, two: list[models.Model], pairs_from: float | None
+) -> None:
+    neighbours.bring_up_to_date(connection, two, 3)
+    if pairs_from:
+        pairs.bring_up_to_date(connection, two, pairs_from)
+    matrix = exact_matrix(connection)
+    np.fill_diagonal(matrix, -1)
+    rows = connection.execute(
+        "select * from imgsim.threshold_counts('resnet50', array[0.7, 0.8, 0.9, 0.97, 0.999])"
+    ).fetchall()
+    for threshold, images, _, count, across, complete in rows:
+        reach = matrix >= threshold
+        assert images == reach.any(axis=1).sum()
+        truth = [(i + 1, j + 1) for i, j in np.argwhere(np.triu(reach))]
+        if complete:
+            assert count == len(truth)
+            assert across == sum(book(i) != book(j) for i, j in truth)
+        else:
+            assert count <= len(truth)
+            assert pairs_from is None or threshold < pairs_from
+    assert rows[-1][5]
+    assert pairs_from is None or all(row[5] for row in rows if row[0] >= pairs_from)

@@ -1,0 +1,103 @@
+"""`imgsim plot …` writes what it draws, and says where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from imgsim.database.connection import Connection
+from tests.conftest import Answer
+from tests.vectors import clustered, store
+
+Run = Callable[..., Answer]
+
+EACH = (
+    ("grid", "image 1", "-k", "2"),
+    ("ladder", "--model", "m"),
+    ("map", "image 1"),
+    ("map", "--colour-by", "ecco_id"),
+    ("around", "image 1", "-k", "3", "--model", "n"),
+    ("overlap", "--model", "m", "n"),
+    ("threshold", "--mark", "0.9"),
+    ("timeline", "image 1", "--threshold", "0.5"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _filled(connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store(connection, "m", clustered(12, 16))
+    store(connection, "n", clustered(12, 24))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("command", EACH, ids=lambda command: " ".join(command))
+def test_each_figure_is_written_in_each_width(
+    imgsim: Run, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    for width, millimetres in (("single", 84), ("double", 174)):
+        path = tmp_path / f"{width}.svg"
+        answer = imgsim("plot", *command, "--width", width, "--output", path)
+        assert (answer.code, answer.err) == (0, "")
+        assert answer.out == f"{path}\n"
+        text = path.read_text(encoding="utf-8")
+        assert f'width="{millimetres / 25.4 * 72:.6f}'[:12] in text
+        assert "(synthetic)" in text or "synthetic" in text
+        assert ("image 1" in text) == (command[1:2] == ("image 1",) or command[0] == "ladder")
+
+
+def test_without_output_the_file_is_named_for_what_it_shows(imgsim: Run, tmp_path: Path) -> None:
+    assert imgsim("plot", "grid", "image 1").out == "grid-image_1.png\n"
+    assert (tmp_path / "grid-image_1.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("no/such/folder.png", "there is no folder no/such"),
+        ("figure.bmp", "figure.bmp has the ending .bmp, which says no format"),
+        ("figure", "figure has no ending"),
+        ("old.svg", "old.svg is there already"),
+        (".", ". is a folder"),
+    ],
+)
+def test_a_place_where_no_figure_can_go_is_one_clear_message(
+    imgsim: Run, tmp_path: Path, output: str, message: str
+) -> None:
+    (tmp_path / "old.svg").write_text("precious")
+    answer = imgsim("plot", "ladder", "--output", output)
+    assert answer.code == 1
+    assert message in answer.err
+    assert "next: " in answer.err
+    assert [path.name for path in tmp_path.iterdir()] == ["old.svg"]
+    assert (tmp_path / "old.svg").read_text() == "precious"
+
+
+def test_an_old_figure_is_replaced_only_when_asked(imgsim: Run, tmp_path: Path) -> None:
+    (tmp_path / "old.svg").write_text("precious")
+    assert imgsim("plot", "ladder", "--output", "old.svg", "--overwrite").code == 0
+    assert "What a similarity looks like" in (tmp_path / "old.svg").read_text()
+
+
+def test_a_picture_or_model_that_is_not_stored_is_one_clear_message(imgsim: Run) -> None:
+    assert "no image is called 'nobody'" in imgsim("plot", "around", "nobody").err
+    assert "no model is called 'vgg'" in imgsim("plot", "ladder", "--model", "vgg").err
+
+
+def test_untrained_networks_are_named_in_figure_and_message(
+    imgsim: Run, connection: Connection, tmp_path: Path
+) -> None:
+    connection.execute("update imgsim.model set weights = 'untrained' where name = 'm'")
+    answer = imgsim("plot", "grid", "image 1", "--model", "m", "-o", "grid.svg")
+    assert "m is untrained: its similarities mean nothing" in answer.err
+    assert "UNTRAINED: the scores of m mean nothing" in (tmp_path / "grid.svg").read_text()
+
+
+def test_umap_without_its_package_says_how_to_get_it(
+    imgsim: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "umap", None)
+    answer = imgsim("plot", "map", "--method", "umap")
+    assert "UMAP is not installed" in answer.err
+    assert "imgsim[umap]" in answer.err

@@ -65,16 +65,23 @@ begin
         joins := 'join imgsim.image i using (image_id) '
             'left join imgsim.ecco_document d on d.ecco_id = i.ecco_id';
     end if;
-    -- What is filled in twice below is the order: the bare operator takes the index, and anything
-    -- else compares with all.
+    -- Filled in below: the order, where the bare operator takes the index and anything else
+    -- compares with all; and how many more than wanted to take. The index ranks by vectors that
+    -- were rounded once more, so nearly equal ones may come in another order: some more are taken,
+    -- and ranked by their stored vectors.
     ranking := format(
         'select array_agg(n.image_id order by n.distance, n.image_id),
                 array_agg(n.distance order by n.distance, n.image_id)
          from (
-             select e.image_id, e.embedding <=> $1 as distance
-             from imgsim.%I e %s
-             where %s
-             order by %%s, e.image_id
+             select c.image_id, c.distance
+             from (
+                 select e.image_id, e.embedding <=> $1 as distance
+                 from imgsim.%I e %s
+                 where %s
+                 order by %%s, e.image_id
+                 limit $4 + %%s
+             ) c
+             order by c.distance, c.image_id
              limit $4
          ) n
          where $5 is null or 1 - n.distance >= $5',
@@ -83,7 +90,7 @@ begin
     if min_similarity is null and not exact then
         execute format('set local hnsw.ef_search = %s', least(1000, greatest(100, 4 * wanted)));
         set local hnsw.iterative_scan = strict_order;
-        execute format(ranking, 'e.embedding <=> $1')
+        execute format(ranking, 'e.embedding <=> $1', wanted + 10)
             into ids, distances
             using query, query_image_id, book.ecco_id, wanted, min_similarity,
                 book.work_id, book.publication_year;
@@ -93,7 +100,7 @@ begin
         end if;
     end if;
     if coalesce(cardinality(ids), 0) < wanted or wanted is null or exact or min_similarity is not null then
-        execute format(ranking, '(e.embedding <=> $1) + 0')
+        execute format(ranking, '(e.embedding <=> $1) + 0', 0)
             into ids, distances
             using query, query_image_id, book.ecco_id, wanted, min_similarity,
                 book.work_id, book.publication_year;

@@ -38,10 +38,15 @@ declare
     ranking text := format(
         'select array_agg(n.image_id)
          from (
-             select e.image_id
-             from imgsim.%I e
-             where e.image_id <> $2
-             order by %%s, e.image_id
+             select c.image_id
+             from (
+                 select e.image_id, e.embedding <=> $1 as distance
+                 from imgsim.%I e
+                 where e.image_id <> $2
+                 order by %%s, e.image_id
+                 limit $3 + %%s
+             ) c
+             order by c.distance, c.image_id
              limit $3
          ) n',
         m.embedding_table);
@@ -60,7 +65,7 @@ begin
         execute format('select e.embedding from imgsim.%I e where e.image_id = $1', m.embedding_table)
             into vector using image;
         began := clock_timestamp();
-        execute format(ranking, '(e.embedding <=> $1) + 0') into ids using vector, image, k;
+        execute format(ranking, '(e.embedding <=> $1) + 0', 0) into ids using vector, image, k;
         exact_times := exact_times || 1000 * extract(epoch from clock_timestamp() - began)::float8;
         truth := jsonb_set(truth, array[image::text], to_jsonb(coalesce(ids, '{}')));
         possible := possible + coalesce(cardinality(ids), 0);
@@ -77,7 +82,7 @@ begin
             execute format('select e.embedding from imgsim.%I e where e.image_id = $1', m.embedding_table)
                 into vector using image;
             began := clock_timestamp();
-            execute format(ranking, 'e.embedding <=> $1') into ids using vector, image, k;
+            execute format(ranking, 'e.embedding <=> $1', k + 10) into ids using vector, image, k;
             times := times || 1000 * extract(epoch from clock_timestamp() - began)::float8;
             hits := hits + (
                 select count(*) from unnest(ids) i where truth -> image::text @> to_jsonb(i));

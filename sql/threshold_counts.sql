@@ -41,15 +41,16 @@ begin
         select p.image_id, p.other_id, p.similarity
         from imgsim.pair p
         where p.model_id = m and p.similarity >= lowest and pairs_from is not null
-        union
+        union all
         select least(n.image_id, n.other_id), greatest(n.image_id, n.other_id), n.similarity
         from near n
         where n.similarity < coalesce(pairs_from, 2)
     ), pair as materialized (
-        select k.similarity, i.ecco_id <> o.ecco_id as across
+        select max(k.similarity) as similarity, bool_or(i.ecco_id <> o.ecco_id) as across
         from known k
         join imgsim.image i on i.image_id = k.image_id
         join imgsim.image o on o.image_id = k.other_id
+        group by k.image_id, k.other_id
     ), firsts as (
         select t.threshold,
             count(n.image_id) filter (where n.rank = 1) as images,

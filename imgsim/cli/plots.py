@@ -111,9 +111,10 @@ def grid(
     other_documents_only: bool,
     paper: Paper,
 ) -> None:
-    """IMAGE and the pictures most like it with score, name, year and book, by each model.
+    """IMAGE and the pictures most like it, by each model.
 
-    IMAGE is a stored picture's name, path or id, or any image file.
+    With score, name, year and book. IMAGE is a stored picture's name, path or id, or any image
+    file.
     """
     from imgsim import models, plots, search
 
@@ -131,7 +132,7 @@ def grid(
 @paper("double")
 @pass_place
 def ladder(place: Place, name: str | None, seed: int, paper: Paper) -> None:
-    """Pairs at 0.5, 0.6, … 0.94, 1.0, to teach the eye what a score means."""
+    """What a score means: pairs at 0.5, 0.6, … 1.0."""
     from imgsim import models, plots
 
     target = paper.destination("ladder")
@@ -160,7 +161,10 @@ def map_(
     method: str,
     paper: Paper,
 ) -> None:
-    """All pictures in two dimensions; IMAGE, if given, is black and those like it are red."""
+    """All pictures in two dimensions.
+
+    IMAGE, if given, is black, and those like it are red.
+    """
     from imgsim import models, plots, search
     from imgsim.errors import NotFoundError
 
@@ -199,7 +203,7 @@ def around(
     other_documents_only: bool,
     paper: Paper,
 ) -> None:
-    """IMAGE in the middle, and those like it around it at their true distance."""
+    """Those like IMAGE, at their distance around it."""
     from imgsim import models, plots, search
 
     target = paper.destination(f"around-{Path(image).stem}")
@@ -217,7 +221,11 @@ def around(
 @paper("single")
 @pass_place
 def overlap(place: Place, k: int, names: tuple[str, str], paper: Paper) -> None:
-    """How many images share how many of their k nearest between two models, as bars."""
+    """How far two models agree, as bars.
+
+    That is, how many images share how many of their k nearest. In psql:
+    select * from imgsim.overlap(k => 4);
+    """
     from imgsim import models, plots
 
     target = paper.destination(f"overlap-{names[0]}-{names[1]}")
@@ -241,7 +249,11 @@ def overlap(place: Place, k: int, names: tuple[str, str], paper: Paper) -> None:
 @paper("double")
 @pass_place
 def threshold(place: Place, names: tuple[str, ...], mark: float, k: int, paper: Paper) -> None:
-    """How many images have a neighbour, and how many pairs there are, at each threshold."""
+    """What choosing a threshold means.
+
+    At each, how many images have a neighbour, and how many pairs there are. In psql:
+    select * from imgsim.threshold_counts('resnet50');
+    """
     from imgsim import models, plots
 
     target = paper.destination("threshold")
@@ -267,7 +279,7 @@ def timeline(
     other_documents_only: bool,
     paper: Paper,
 ) -> None:
-    """The appearances of IMAGE and of all that are like it, by the years of their books."""
+    """IMAGE and all that are like it, by year."""
     from imgsim import models, plots, search
 
     target = paper.destination(f"timeline-{Path(image).stem}")

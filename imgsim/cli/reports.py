@@ -58,8 +58,12 @@ def _deliver(
     with place.connect() as connection:
         answer = reports.REPORTS[name](connection, **given)
         _warn_of_untrained(connection, name)
-    if output is None and format_ in (None, "table") and (heading := title(answer)):
-        say(heading)
+    if output is None and format_ in (None, "table"):
+        heading = title(answer)
+        if heading or not answer.rows:
+            say(heading or "nothing to report")
+        if not answer.rows:
+            return
     deliver(answer, format_, output, force)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +15,8 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from imgsim.plots import lettering
 from imgsim.plots.page import MARGIN, Box, Page
 from imgsim.plots.style import CATEGORIES, DIM, GREY, LINE_MM, PALE
+
+Values = npt.NDArray[Any] | list[float]
 
 OTHER = "other"
 UNKNOWN = "unknown"
@@ -38,7 +41,7 @@ class Classes:
         return "the commonest" if self.labels else "the median"
 
     @property
-    def of_cell(self) -> Callable[[npt.NDArray[np.float64]], float]:
+    def of_cell(self) -> Callable[[Values], float]:
         """The number of a cell from those of its images; nothing known is drawn pale."""
         return _commonest if self.labels else _middle
 
@@ -94,16 +97,19 @@ def classes_of(values: Mapping[int, str | int | None], column: str) -> Classes:
     return Classes(by_id, tuple(names), colour_map, Normalize(-0.5, len(colours) - 0.5))
 
 
-def _commonest(numbers: npt.NDArray[np.float64]) -> float:
-    values, counts = np.unique(np.asarray(numbers), return_counts=True)
-    return float(values[counts.argmax()])
+def _commonest(numbers: Values) -> float:
+    values, counts = np.unique(_known(numbers), return_counts=True)
+    return float(values[counts.argmax()]) if len(values) else -1.0
 
 
-def _middle(numbers: npt.NDArray[np.float64]) -> float:
-    """The median of those that are known, if any is."""
-    known = np.asarray(numbers)
-    known = known[known >= 0]
+def _middle(numbers: Values) -> float:
+    known = _known(numbers)
     return float(np.median(known)) if len(known) else -1.0
+
+
+def _known(numbers: Values) -> npt.NDArray[np.float64]:
+    values = np.asarray(numbers, np.float64)
+    return values[values >= 0]
 
 
 def _swatches(page: Page, shown: list[tuple[str, object]], y: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
@@ -10,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 from imgsim.errors import ImgsimError
 from imgsim.models import Model
 from imgsim.plots import lettering, style
-from imgsim.plots.gather import Overlap, ThresholdCount
+from imgsim.plots.gather import THRESHOLDS, Overlap, ThresholdCount
 from imgsim.plots.page import MARGIN, Box, Page
 from imgsim.plots.style import BLUE, DIM, LINE_MM, SERIES, Drawing
 
@@ -33,8 +34,8 @@ def overlap(table: Overlap, width: str = "single") -> Drawing:
     y = page.heading(
         f"How many of their {table.k} nearest do two models share?",
         [
-            f"{style.label(table.model_a)} and {style.label(table.model_b)}; {total:,} images, "
-            "exact neighbour lists"
+            f"{style.label(table.model_a)} and {style.label(table.model_b)}",
+            f"{total:,} images, exact neighbour lists",
         ],
         [table.model_a, table.model_b],
     )
@@ -78,33 +79,17 @@ def threshold(
         raise ImgsimError("there is no model to count for", "take pictures in: imgsim ingest …")
     page = Page(style.WIDTHS[width])
     models = list(counts)
-    y = page.heading(
-        "What choosing a threshold means",
-        [
-            "Images with a neighbour, and pairs of images, at or above each similarity (cosine)",
-            ""
-            if _all_complete(counts)
-            else "Dotted, hollow: at least so many pairs; the stored "
-            "lists are too short to hold all (imgsim neighbours -k …)",
-        ],
-        models,
-    )
-    y = _legend(page, models, y)
-    left, gap, bottom = 10.0, 15.0, 11.0
-    y += LINE_MM + 1
-    across = page.width - left - 3
-    if width == "single":
-        boxes = [Box(left, y, across, PANEL_MM), Box(left, y + PANEL_MM + gap, across, PANEL_MM)]
-        height = y + 2 * PANEL_MM + gap + bottom
-    else:
-        half = (across - left - 4) / 2
-        boxes = [Box(left, y, half, PANEL_MM), Box(page.width - 3 - half, y, half, PANEL_MM)]
-        height = y + PANEL_MM + bottom
-    figure = page.finish(height)
-    images, pairs = page.axes(boxes[0], "images"), page.axes(boxes[1], "pairs")
+    y = page.heading("What choosing a threshold means", _threshold_notes(counts), models)
+    left, right, figure = _two_panels(page, _legend(page, models, y), width)
+    images, pairs = page.axes(left, "images"), page.axes(right, "pairs")
     for (model, rows), (colour, marker, line) in zip(counts.items(), _series(models), strict=True):
         values = [row.threshold for row in rows]
-        look = {"color": colour, "marker": marker, "markersize": 3, "linestyle": line}
+        look: dict[str, Any] = {
+            "color": colour,
+            "marker": marker,
+            "markersize": 3,
+            "linestyle": line,
+        }
         images.plot(values, [row.percent for row in rows], label=style.label(model), **look)
         _pairs(pairs, rows, look)
     images.set_ylim(0, 104)
@@ -115,18 +100,33 @@ def threshold(
     pairs.yaxis.set_major_formatter(FuncFormatter(_short_number))
     for axes in (images, pairs):
         _mark(axes, marked)
-        axes.xaxis.set_major_locator(MultipleLocator(0.05))
-        axes.xaxis.set_major_formatter("{x:.2f}")
-        axes.set_xlabel("threshold (cosine)")
     return figure
+
+
+def _two_panels(page: Page, y: float, width: str) -> tuple[Box, Box, Drawing]:
+    """Two boxes, side by side or one below the other, and the page cut to them."""
+    left, right, gap, foot = 10.0, 3.0, 15.0, 11.0
+    y += LINE_MM + 1
+    across = page.width - left - right
+    if width == "single":
+        below = y + PANEL_MM + gap
+        boxes = Box(left, y, across, PANEL_MM), Box(left, below, across, PANEL_MM)
+        return *boxes, page.finish(below + PANEL_MM + foot)
+    half = (across - left - right) / 2
+    boxes = Box(left, y, half, PANEL_MM), Box(page.width - right - half, y, half, PANEL_MM)
+    return *boxes, page.finish(y + PANEL_MM + foot)
 
 
 def _short_number(value: float, _: int) -> str:
     return f"{value / 1e6:g} M" if value >= 1e6 else f"{value:,.0f}"
 
 
-def _all_complete(counts: Mapping[Model, Sequence[ThresholdCount]]) -> bool:
-    return all(row.complete for rows in counts.values() for row in rows)
+def _threshold_notes(counts: Mapping[Model, Sequence[ThresholdCount]]) -> list[str]:
+    what = "Images with a neighbour, and pairs of images, at or above each similarity (cosine)"
+    if all(row.complete for rows in counts.values() for row in rows):
+        return [what]
+    partial = "Dotted, hollow: at least so many pairs, as not all are stored"
+    return [what, f"{partial} (imgsim pairs --threshold {THRESHOLDS[0]:g})"]
 
 
 def _series(models: Sequence[Model]) -> list[tuple[str, str, str]]:
@@ -149,7 +149,7 @@ def _legend(page: Page, models: Sequence[Model], y: float) -> float:
     return y + LINE_MM + 2
 
 
-def _pairs(axes: Axes, rows: Sequence[ThresholdCount], look: dict[str, object]) -> None:
+def _pairs(axes: Axes, rows: Sequence[ThresholdCount], look: dict[str, Any]) -> None:
     """The complete counts as the model's line, the others dotted up to the first complete one."""
     whole = [row for row in rows if row.complete]
     partial = [row for row in rows if not row.complete]
@@ -159,13 +159,17 @@ def _pairs(axes: Axes, rows: Sequence[ThresholdCount], look: dict[str, object]) 
         axes.plot(
             [row.threshold for row in shown],
             [row.pairs for row in shown],
-            **dotted,  # type: ignore[arg-type]
+            **dotted,
         )
     if whole:
-        axes.plot([row.threshold for row in whole], [row.pairs for row in whole], **look)  # type: ignore[arg-type]
+        axes.plot([row.threshold for row in whole], [row.pairs for row in whole], **look)
 
 
 def _mark(axes: Axes, threshold: float) -> None:
+    """The thresholds below, and one of them marked."""
+    axes.xaxis.set_major_locator(MultipleLocator(0.05))
+    axes.xaxis.set_major_formatter("{x:.2f}")
+    axes.set_xlabel("threshold (cosine)")
     axes.axvline(threshold, color=DIM, linewidth=0.8, zorder=0)
     axes.annotate(
         f"{threshold:g}",

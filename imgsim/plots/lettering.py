@@ -15,6 +15,9 @@ from imgsim.plots.style import MM_PER_INCH, SMALL
 POINTS_PER_INCH = 72
 ELLIPSIS = "…"
 
+NAME_MM = 27.0
+"""Room for a name such as 096240010000330_0."""
+
 
 @functools.lru_cache(maxsize=4096)
 def width(text: str, size: float = SMALL, *, bold: bool = False) -> float:

@@ -167,11 +167,23 @@ def _draw(axes: Axes, panel: Panel, drawn: ImageMap, known: Classes | None, cell
         size = _size(len(points))
         for shown, colour in known.layers(colours):
             axes.scatter(
-                *points[shown].T, s=size, color=colour, linewidths=0, alpha=0.85, rasterized=True
+                points[shown, 0],
+                points[shown, 1],
+                s=size,
+                color=colour,
+                linewidths=0,
+                alpha=0.85,
+                rasterized=True,
             )
     else:
         axes.scatter(
-            *points.T, s=_size(len(points)), color=BLUE, alpha=0.55, linewidths=0, rasterized=True
+            points[:, 0],
+            points[:, 1],
+            s=_size(len(points)),
+            color=BLUE,
+            alpha=0.55,
+            linewidths=0,
+            rasterized=True,
         )
     _mark(axes, panel)
     axes.set_xlabel(panel.projection.axes[0])
@@ -190,11 +202,18 @@ def _draw_cells(
 ) -> None:
     if known is None or colours is None:
         drawn = axes.hexbin(
-            *points.T, gridsize=cells, norm=LogNorm(), cmap=DENSITY, mincnt=1, linewidths=0.1
+            points[:, 0],
+            points[:, 1],
+            gridsize=cells,
+            norm=LogNorm(),
+            cmap=DENSITY,
+            mincnt=1,
+            linewidths=0.1,
         )
     else:
         drawn = axes.hexbin(
-            *points.T,
+            points[:, 0],
+            points[:, 1],
             C=colours,
             gridsize=cells,
             reduce_C_function=known.of_cell,
@@ -228,7 +247,8 @@ def _mark(axes: Axes, panel: Panel) -> None:
     rows = [place[image_id] for image_id in ids if image_id in place]
     points = panel.projection.points
     axes.scatter(
-        *points[rows].T,
+        points[rows, 0],
+        points[rows, 1],
         s=16 if len(rows) < 200 else 7,
         marker="D",
         color=RED,
@@ -240,7 +260,8 @@ def _mark(axes: Axes, panel: Panel) -> None:
     query = panel.ranking.query.image_id
     if query in place:
         axes.scatter(
-            *points[[place[query]]].T,
+            points[[place[query]], 0],
+            points[[place[query]], 1],
             s=8 * LARGE,
             marker="*",
             color=BLACK,

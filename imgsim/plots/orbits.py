@@ -20,7 +20,7 @@ THUMBNAILS = {"single": (13.0, 11.0, 9.0, 7.0, 5.5), "double": (24.0, 20.0, 17.0
 INNER = (0.42, 0.5, 0.58, 0.66, 0.74)
 ANGLES = 144
 CLEAR = 0.6
-STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+STEPS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 MOST_RINGS = 5
 
 
@@ -83,8 +83,7 @@ def around(ranking: Ranking, width: str = "double") -> Drawing:
     y = page.heading(
         f"{len(ranking.matches)} pictures around {ranking.query.name}, by {ranking.model.name}",
         [
-            f"Weights: {ranking.model.weights}. A picture's centre is as far out as its distance, "
-            f"1 − cosine: 0 on the inner ring (cosine 1), {ring:g} more on each further ring",
+            _how_to_read(ranking, ring),
             ranking.shortfall,
         ],
         [ranking.model],
@@ -96,6 +95,13 @@ def around(ranking: Ranking, width: str = "double") -> Drawing:
     return page.finish(_key(page, layout, y) if layout.keyed else y)
 
 
+def _how_to_read(ranking: Ranking, ring: float) -> str:
+    return (
+        f"Weights: {ranking.model.weights}. A picture's centre is as far out as its distance, "
+        f"1 - cosine: 0 on the inner ring (cosine 1), {ring:g} more on each further ring"
+    )
+
+
 def arrange(ranking: Ranking, width: str) -> Layout:
     """Place the matches of a ranking: pictures as large, and names as near, as fit.
 
@@ -104,8 +110,10 @@ def arrange(ranking: Ranking, width: str) -> Layout:
     """
     half = style.WIDTHS[width] / 2 - MARGIN
     keyed_first = [True] if width == "single" else [False, True]
-    for keyed, size, inner in itertools.product(keyed_first, THUMBNAILS[width], INNER):
-        layout = _try(ranking, half, size, inner, keyed)
+    for keyed, size, inner, close in itertools.product(
+        keyed_first, THUMBNAILS[width], INNER, (False, True)
+    ):
+        layout = _try(ranking, half, size, inner, keyed, close)
         if layout:
             return layout
     raise ImgsimError(
@@ -114,7 +122,9 @@ def arrange(ranking: Ranking, width: str) -> Layout:
     )
 
 
-def _try(ranking: Ranking, half: float, size: float, inner: float, keyed: bool) -> Layout | None:
+def _try(
+    ranking: Ranking, half: float, size: float, inner: float, keyed: bool, close: bool
+) -> Layout | None:
     picture = thumbnails.read(ranking.query, size * 1.2)
     width, height = contained(picture, size * 1.2, size * 1.2)
     query = Box(-width / 2, -height / 2, width, height)
@@ -128,7 +138,7 @@ def _try(ranking: Ranking, half: float, size: float, inner: float, keyed: bool) 
     taken = [query]
     for number, (match, item, box, lines, whole) in enumerate(shown):
         radius = scale.radius(max(0.0, 1 - match.similarity))
-        angle = _best_angle(whole, radius, taken, half, number)
+        angle = _best_angle(whole, radius, taken, half, 0 if close else number, close)
         if angle is None:
             return None
         x, y = radius * np.cos(angle), radius * np.sin(angle)
@@ -144,7 +154,7 @@ def _shown(
     """A picture with its centre at (0, 0), what is written below it, and the box of both."""
     item = thumbnails.read(match.illustration, size)
     width, height = contained(item, size, size)
-    room = max(size, 20.0)
+    room = max(size, lettering.NAME_MM)
     score = f"{rank}  {match.similarity:.3f}"
     lines = (score,) if keyed else (score, *lettering.wrapped(match.illustration.name, room, 2))
     written = max(
@@ -161,9 +171,12 @@ def _moved(box: Box, x: float, y: float) -> Box:
 
 
 def _best_angle(
-    whole: Box, radius: float, taken: Sequence[Box], half: float, number: int
+    whole: Box, radius: float, taken: Sequence[Box], half: float, number: int, close: bool
 ) -> float | None:
-    """The angle at which a box is clearest of all that are placed; None if it is clear at none."""
+    """The angle at which a box is clearest of all that are placed; None if it is clear at none.
+
+    With `close` it is the first clear one: less even, but more find room.
+    """
     best, clearest = None, CLEAR
     for step in range(ANGLES):
         angle = -np.pi / 2 + 2 * np.pi * ((number * 0.381966 + step / ANGLES) % 1)
@@ -171,13 +184,15 @@ def _best_angle(
         if moved.x < -half or moved.x + moved.width > half:
             continue
         clear = min(moved.gap(other) for other in taken)
+        if close and clear > CLEAR:
+            return float(angle)
         if clear > clearest + 1e-9:
             best, clearest = float(angle), clear
     return best
 
 
 def _scale(distances: Sequence[float], inner: float, outer: float) -> Scale:
-    most = max(max(distances), 0.001)
+    most = max(max(distances), STEPS[0])
     step = next((s for s in STEPS if most / s <= MOST_RINGS), 1.0)
     rings = tuple(step * n for n in range(int(np.ceil(most / step - 1e-9)) + 1))
     return Scale(inner, outer, rings[-1], rings)
@@ -223,8 +238,9 @@ def _label_rings(page: Page, layout: Layout, centre: tuple[float, float]) -> Non
     """The cosine of each ring, written on it where no picture is."""
     top, bottom = _extent(layout)
     taken = [item.whole for item in layout.placed]
+    decimals = max(2, len(f"{layout.scale.rings[1]:.4f}".rstrip("0")) - 2)
     for distance in layout.scale.rings:
-        text = f"{1 - distance:.{3 if layout.scale.rings[1] < 0.01 else 2}f}"
+        text = f"{1 - distance:.{decimals}f}"
         wide = lettering.width(text) + 0.6
         for x, y in _on_ring(layout.scale.radius(distance)):
             box = Box(x - wide / 2, y - LINE_MM / 2, wide, LINE_MM)

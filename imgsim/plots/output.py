@@ -11,9 +11,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from imgsim import __version__
 from imgsim.errors import ImgsimError, NotFoundError
 from imgsim.plots import style
+from imgsim.version import __version__
 
 FORMATS = (".png", ".svg", ".pdf")
 

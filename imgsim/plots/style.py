@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Callable, Sequence
-from typing import ParamSpec, TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -45,7 +46,7 @@ SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D
 
 CATEGORIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": SMALL,
@@ -62,6 +63,7 @@ SETTINGS = {
     "lines.linewidth": 1.0,
     "legend.frameon": False,
     "image.composite_image": False,
+    "text.hinting": "no_hinting",  # as wide at every resolution
     "text.parse_math": False,  # a title may hold a dollar sign
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
@@ -79,9 +81,18 @@ class Drawing(Figure):
         return buffer.getvalue()
 
 
-def settings() -> mpl.RcParams | object:
-    """A context in which matplotlib has these settings and nothing of the user's."""
-    return mpl.rc_context({**mpl.rcParamsDefault, **SETTINGS})
+# What belongs to the user's session, and not to how a figure looks.
+OF_THE_SESSION = ("backend", "interactive", "toolbar", "webagg.", "keymap.", "tk.", "macosx.")
+
+
+def settings() -> AbstractContextManager[None]:
+    """A context in which matplotlib draws with these settings and nothing of the user's."""
+    default: dict[Any, Any] = {
+        name: value
+        for name, value in mpl.rcParamsDefault.items()
+        if not name.startswith(OF_THE_SESSION)
+    }
+    return mpl.rc_context({**default, **SETTINGS})
 
 
 def styled(function: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:

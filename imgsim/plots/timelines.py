@@ -12,14 +12,14 @@ from PIL import Image
 from imgsim.plots import lettering, style, thumbnails
 from imgsim.plots.gather import Illustration, Ranking
 from imgsim.plots.page import MARGIN, Box, Page, contained
-from imgsim.plots.style import BLACK, DIM, GREY, LINE_MM, PALE, RED, Drawing
+from imgsim.plots.style import BLACK, DIM, GREY, LINE_MM, RED, Drawing
 
 THUMBNAIL = {"single": 15.0, "double": 20.0}
-MOST_SHOWN = {"single": 24, "double": 40}
+MOST_SHOWN = {"single": 14, "double": 30}
 GAP = 1.2
 STEM = 5.0
 ASIDE = 2.0
-ASIDE_COST = 0.4
+ASIDE_COST = 0.25
 NAME_LINES = 2
 
 
@@ -68,7 +68,7 @@ class Axis:
 def timeline(ranking: Ranking, threshold: float, width: str = "double") -> Drawing:
     """The query and its matches above their years, the first appearance at the left.
 
-    The pictures stand above a stem at their year, none over another; the nearest 40 (24 in a
+    The pictures stand at or near their year, none over another; the nearest 30 (14 in a
     single column) are shown, of all others a dot at their year. Those without a year stand apart.
     """
     page = Page(style.WIDTHS[width])
@@ -109,7 +109,8 @@ def _heading(
 def arrange(shown: Sequence[Appearance], axis: Axis, width: str) -> tuple[list[Placed], float]:
     """Place pictures above their years, none over another; y is negative, up from the axis.
 
-    A picture is moved aside where that saves height; its stem leads to its year.
+    A picture is moved aside where that saves height; its caption says the year, and in the
+    lowest row a stem leads there.
 
     Returns:
         The pictures in order of year, and how high they reach in millimetres.
@@ -120,7 +121,7 @@ def arrange(shown: Sequence[Appearance], axis: Axis, width: str) -> tuple[list[P
     for item in order:
         picture = thumbnails.read(item.illustration, size)
         across, down = contained(picture, size, size)
-        lines = tuple(lettering.wrapped(item.illustration.name, max(size, 17.0), NAME_LINES))
+        lines = tuple(lettering.wrapped(item.illustration.name, lettering.NAME_MM, NAME_LINES))
         written = max([lettering.width(item.head, bold=True), *map(lettering.width, lines)])
         tall = down + 0.7 + (1 + len(lines)) * LINE_MM
         taken = [other.whole for other in placed]
@@ -160,9 +161,9 @@ def _draw_dated(
     for item in placed:
         _draw_one(page, item, axis, floor)
     _draw_dots(page, Counter(item.illustration.year or 0 for item in dated), axis, floor)
-    for tick in MaxNLocator(6 if width == "single" else 10, integer=True).tick_values(
-        axis.first, axis.last
-    ):
+    for tick in MaxNLocator(
+        6 if width == "single" else 10, integer=True, steps=[1, 2, 5, 10]
+    ).tick_values(axis.first, axis.last):
         if axis.first <= tick <= axis.last:
             x = axis.x(tick)
             page.paper.plot([x, x], [floor, floor + 1], color=BLACK, linewidth=0.6)
@@ -182,8 +183,8 @@ def _draw_one(page: Page, item: Placed, axis: Axis, floor: float) -> None:
     year = axis.x(item.appearance.illustration.year or 0)
     stem = min(max(year, item.whole.x), item.whole.x + item.whole.width)
     foot = item.whole.y + item.whole.height
-    colour = GREY if foot > -STEM - 1 else PALE  # of a higher one only pieces are seen
-    page.paper.plot([stem, year], [floor + foot, floor], color=colour, lw=0.5, zorder=1)
+    if foot > -STEM - 1:  # of a higher one only pieces could be seen
+        page.paper.plot([stem, year], [floor + foot, floor], color=GREY, lw=0.5, zorder=1)
     page.backed(Box(item.whole.x, floor + item.whole.y, item.whole.width, item.whole.height))
     page.picture(box, item.picture, item.appearance.illustration.name, BLACK if query else "")
     middle = item.whole.x + item.whole.width / 2
@@ -203,8 +204,8 @@ def _draw_undated(page: Page, undated: Sequence[Appearance], y: float, width: st
     page.text(MARGIN, y, f"Without a year: {len(undated):,}", bold=True)
     y += LINE_MM + 1
     size = THUMBNAIL[width]
-    step = max(size, 17.0) + 2
-    columns = int((page.width - 2 * MARGIN + 2) // step)
+    step = lettering.NAME_MM + 0.4
+    columns = int((page.width - 2 * MARGIN + 0.5) // step)
     shown = undated[: MOST_SHOWN[width] // 2]
     for start in range(0, len(shown), columns):
         row = [(item, thumbnails.read(item.illustration, size)) for item in shown[start:][:columns]]
@@ -216,7 +217,7 @@ def _draw_undated(page: Page, undated: Sequence[Appearance], y: float, width: st
             frame = BLACK if item.similarity is None else ""
             page.picture(Box(x, floor - extent[1], *extent), picture, item.illustration.name, frame)
             page.text(x, floor + 0.7, item.head, bold=True)
-            lines = lettering.wrapped(item.illustration.name, step - 2, NAME_LINES)
+            lines = lettering.wrapped(item.illustration.name, lettering.NAME_MM, NAME_LINES)
             end = max(end, page.lines(x, floor + 0.7 + LINE_MM, lines))
         y = end + 1.5
     if len(undated) > len(shown):

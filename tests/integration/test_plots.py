@@ -226,7 +226,7 @@ def test_timeline_stands_above_the_years_without_overlap_and_undated_apart(
 def test_timeline_shows_the_nearest_and_says_how_many_more_there_are() -> None:
     years: list[int | None] = [1700 + n % 90 for n in range(60)]
     figure = plots.timeline(imagined([0.99 - n / 1000 for n in range(60)], years), 0.9)
-    assert any("The 40 most like it are shown, 21 more as dots" in text for text in texts(figure))
+    assert any("The 30 most like it are shown, 31 more as dots" in text for text in texts(figure))
     dots = {np.asarray(c.get_offsets())[0, 0] for c in paper(figure).collections}
     assert len(dots) == 60  # 1700 to 1759, the query's 1740 among them
 

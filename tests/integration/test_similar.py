@@ -230,3 +230,16 @@ def test_vectors_too_long_for_an_index_are_ranked_without(connection: Connection
     model = store(connection, "resnet50", clustered(40, 5000))
     assert connection.execute("select imgsim.embedding_index('resnet50')").fetchone() == ("none",)
     assert ids(ask(connection, "5, k => 4")) == brute_force(connection, model, 4)[5]
+
+
+def test_the_index_ranks_vectors_that_are_nearly_equal(connection: Connection) -> None:
+    rng = np.random.default_rng(3)
+    vectors = (1 + 0.02 * rng.normal(size=(150, 2048))).astype(np.float32)
+    model = store(connection, "resnet50", vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    connection.execute("select imgsim.build_embedding_index('resnet50')")
+    truth = brute_force(connection, model, 10)
+    rows = connection.execute(
+        "select q.image_id, s.image_id from imgsim.image q "
+        "cross join lateral imgsim.similar(q.image_id) s"
+    ).fetchall()
+    assert sum(other in truth[image] for image, other in rows) / len(rows) >= 0.9

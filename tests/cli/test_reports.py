@@ -1,0 +1,125 @@
+"""Reports come in every format, on the screen and in files, and say the same in each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas
+import pytest
+
+from imgsim.database.connection import Connection
+from imgsim.reports import REPORTS
+from tests.conftest import Answer
+from tests.vectors import clustered, store
+
+Imgsim = Callable[..., Answer]
+
+
+@pytest.fixture(autouse=True)
+def _filled(connection: Connection) -> None:
+    """Two models over 90 images in seven books, one of them described, and a failure."""
+    store(connection, "resnet18", clustered(90, 32))
+    store(connection, "resnet50", clustered(90, 64))
+    connection.execute(
+        "insert into imgsim.ecco_document (ecco_id, ecco_full_title, publication_year, "
+        "publication_place) values ('0000000001', 'Herbs | and roots', 1752, 'London')"
+    )
+    connection.execute(
+        "insert into imgsim.ingest_failure (path, stage, reason) values ('/a b', 'read', 'empty')"
+    )
+
+
+@pytest.mark.parametrize("name", sorted(REPORTS))
+def test_every_report_says_the_same_in_every_format(
+    imgsim: Imgsim, name: str, tmp_path: Path
+) -> None:
+    shown = imgsim("report", name)
+    assert shown.code == 0, shown.err
+    text = imgsim("report", name, "--format", "csv").out
+    rows = list(csv.reader(io.StringIO(text)))
+    assert len(rows) > 1
+    records = json.loads(imgsim("report", name, "--format", "json").out)
+    assert [list(record) for record in records] == [rows[0]] * (len(rows) - 1)
+    markdown = imgsim("report", name, "--format", "markdown").out.splitlines()
+    assert len(markdown) == len(rows) + 1
+    assert imgsim("report", name, "--output", tmp_path / "answer.csv").code == 0
+    assert imgsim("report", name, "--output", tmp_path / "answer.parquet").code == 0
+    if name != "recall":  # whose milliseconds differ each time
+        assert (tmp_path / "answer.csv").read_text("utf-8") == text
+    frame = pandas.read_parquet(tmp_path / "answer.parquet")
+    assert list(frame.columns) == rows[0]
+    assert len(frame) == len(rows) - 1
+    for column in frame.columns:
+        if column.endswith("ecco_id"):
+            assert frame[column].dropna().str.fullmatch(r"\d{10}").all()
+
+
+def test_files_are_not_overwritten_unasked_and_odd_endings_are_told(
+    imgsim: Imgsim, tmp_path: Path
+) -> None:
+    target = tmp_path / "overlap.md"
+    assert imgsim("report", "overlap", "-o", target).code == 0
+    again = imgsim("report", "overlap", "-o", target)
+    assert again.code == 1
+    assert "is there already" in again.err
+    assert imgsim("report", "overlap", "-o", target, "--force").code == 0
+    assert "tells no format" in imgsim("report", "overlap", "-o", tmp_path / "a.xyz").err
+    assert (
+        "does not exist" in imgsim("report", "overlap", "-o", tmp_path / "no" / "no" / "a.csv").err
+    )
+    assert "give --output" in imgsim("report", "overlap", "--format", "parquet").err
+
+
+def test_a_bar_in_a_title_does_not_break_a_markdown_table(imgsim: Imgsim) -> None:
+    out = imgsim("report", "documents", "--threshold", "0.5", "--format", "markdown").out
+    assert "Herbs \\| and roots" in out
+
+
+def test_where_counts_a_subset(imgsim: Imgsim) -> None:
+    def total(*conditions: str) -> int:
+        where = [part for condition in conditions for part in ("--where", condition)]
+        answer = imgsim("report", "overlap", "--format", "json", *where)
+        assert answer.code == 0, answer.err
+        return sum(row["images"] for row in json.loads(answer.out))
+
+    assert total() == 90
+    assert total("publication_year=1752") == 13
+    assert total("publication_place = London", "image_id<=10") == 2
+    assert total("ecco_id=0000000002") == 13
+    assert total("name~^image 1.$") == 10
+    for condition in ("nonsense", "sha256=1", "publication_year=soon"):
+        assert imgsim("report", "overlap", "--where", condition).code == 1
+    assert "no image meets" in imgsim("report", "overlap", "--where", "ecco_id=9").err
+
+
+def test_neighbour_filters_are_passed_on(imgsim: Imgsim) -> None:
+    out = imgsim(
+        *("report", "neighbours", "-k", "3", "--other-documents-only", "--exact"),
+        *("--format", "csv"),
+    ).out
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert len(rows) == 270
+    assert all(row["ecco_id"] != row["other_ecco_id"] for row in rows)
+    out = imgsim("report", "neighbours", "--threshold", "0.9", "--format", "csv").out
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert rows
+    assert all(float(row["similarity"]) >= 0.9 for row in rows)
+    assert {(r["image_id"], r["other_id"]) for r in rows} == {
+        (r["other_id"], r["image_id"]) for r in rows
+    }
+
+
+def test_an_empty_store_has_empty_reports_or_says_what_is_missing(
+    imgsim: Imgsim, connection: Connection
+) -> None:
+    for model in ("resnet18", "resnet50"):
+        connection.execute("select imgsim.remove_model(%s)", [model])
+    connection.execute("delete from imgsim.image")
+    for name in sorted(REPORTS):
+        answer = imgsim("report", name)
+        assert answer.code in (0, 1)
+        assert "fault in imgsim" not in answer.err, name

@@ -14,6 +14,7 @@ from imgsim.errors import ImgsimError
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
 
     from imgsim.pipeline import Summary
 
@@ -106,6 +107,21 @@ class Store:
     ) -> pandas.DataFrame:
         """The answer to any query; values for `%(name)s` or `%s` go in `values`."""
         return database.table(self.connection, query, values).frame()
+
+    def plot(self, name: str, *image: str | int | Path, **options: Any) -> Figure:
+        """A figure, by its name on the command line: `plot("grid", "000170010400180_0", k=5)`.
+
+        A notebook shows it where it stands. The options are those of the functions in
+        `imgsim.figures`.
+
+        Raises:
+            ImgsimError: there is no such figure, or it cannot be drawn.
+        """
+        from imgsim.figures import FIGURES
+
+        if name not in FIGURES:
+            raise ImgsimError(f"there is no figure {name!r}", f"there are: {', '.join(FIGURES)}")
+        return FIGURES[name](self.connection, *map(str, image), **options).figure
 
     def models(self) -> pandas.DataFrame:
         """The models of the store, their vectors, index and neighbour lists."""

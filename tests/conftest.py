@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -121,12 +122,52 @@ def prints() -> Path:
 @pytest.fixture
 def draw() -> Callable[..., Image.Image]:
     """Draw a small picture that differs with its seed."""
+    return _picture
 
-    def picture(seed: int = 0, size: tuple[int, int] = (120, 90), mode: str = "L") -> Image.Image:
-        noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-        return Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).convert(mode)
 
-    return picture
+def _picture(seed: int = 0, size: tuple[int, int] = (120, 90), mode: str = "L") -> Image.Image:
+    noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).convert(mode)
+
+
+@pytest.fixture(scope="session")
+def _laid_desk(
+    reachable_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, str]]:
+    """A desk with its pictures taken in, to be copied; and where its weights come from."""
+    from tests import desk
+
+    place, laid = reachable_folder / "desk", reachable_folder / "desk as laid"
+    urls = desk.seeded_weights(tmp_path_factory.mktemp("hub"))
+    desk.lay(place, _picture)
+    with pytest.MonkeyPatch.context() as patch:
+        desk.settle(place, urls, patch)
+        desk.take_in()
+    place.rename(laid)
+    return laid, urls
+
+
+@pytest.fixture
+def desk(
+    _laid_desk: tuple[Path, dict[str, str]],
+    reachable_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Path]:
+    """A reader's desk, where `imgsim ingest scans` was run; see `tests/desk.py` for what lies there.
+
+    It is the current folder, and all that is done there is gone after the test.
+    """
+    from tests import desk as desks
+
+    laid, urls = _laid_desk
+    place = reachable_folder / "desk"
+    # Not shutil.copytree: the store's files belong to the server's user.
+    subprocess.run(["cp", "-a", laid, place], check=True)
+    desks.settle(place, urls, monkeypatch)
+    yield place
+    for store in (place / "home" / "stores").iterdir():
+        run(["--store", str(store), "db", "stop"])
+    shutil.rmtree(place)
 
 
 @pytest.fixture

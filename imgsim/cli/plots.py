@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from imgsim.cli.neighbours import fill
-from imgsim.cli.output import warn
+from imgsim.cli.output import progress_line, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from imgsim.models import Model
+    from imgsim.figures import Drawn
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,13 +27,13 @@ class Paper:
 
     output: str | None
     width: str
-    overwrite: bool
+    force: bool
 
     def destination(self, default: str) -> Path:
         """The file to write, seen to before any work is done."""
         from imgsim import plots
 
-        return plots.destination(self.output, default, overwrite=self.overwrite)
+        return plots.destination(self.output, default, force=self.force)
 
 
 def paper(width: str) -> Callable[[Command], Command]:
@@ -47,11 +44,11 @@ def paper(width: str) -> Callable[[Command], Command]:
 
         @functools.wraps(command)
         def with_paper(*args: Any, **kwargs: Any) -> Any:
-            names = ("output", "width", "overwrite")
+            names = ("output", "width", "force")
             return command(*args, paper=Paper(*(kwargs.pop(name) for name in names)), **kwargs)
 
         options = (
-            click.option("--overwrite", is_flag=True, help="Replace the file if it is there."),
+            click.option("--force", is_flag=True, help="Write over a file that is there."),
             click.option(
                 "--width",
                 type=click.Choice(["single", "double"]),
@@ -73,10 +70,14 @@ def paper(width: str) -> Callable[[Command], Command]:
 
 
 models_option = click.option(
-    "--model", "names", multiple=True, metavar="NAME", help="Repeat for several.  [default: all]"
+    "--model",
+    "model_names",
+    multiple=True,
+    metavar="NAME",
+    help="Repeat for several.  [default: all]",
 )
 model_option = click.option(
-    "--model", "name", metavar="NAME", help="[default: resnet50, or whichever there is]"
+    "--model", "model", metavar="NAME", help="[default: resnet50, or whichever there is]"
 )
 
 
@@ -103,27 +104,13 @@ def plot() -> None:
 @click.option("--other-documents-only", is_flag=True, help="Leave out the picture's own book.")
 @paper("double")
 @pass_place
-def grid(
-    place: Place,
-    image: str,
-    k: int,
-    names: tuple[str, ...],
-    other_documents_only: bool,
-    paper: Paper,
-) -> None:
+def grid(place: Place, /, image: str, paper: Paper, **given: Any) -> None:
     """IMAGE and the pictures most like it, by each model.
 
     With score, name, year and book. IMAGE is a stored picture's name, path or id, or any image
     file.
     """
-    from imgsim import models, plots, search
-
-    target = paper.destination(f"grid-{Path(image).stem}")
-    question = search.Question(image, k, other_documents_only=other_documents_only)
-    with place.connect() as connection:
-        chosen = models.chosen(connection, names or _all(models.stored(connection)))
-        rankings = [plots.ranking(connection, question, model) for model in chosen]
-    _write(plots.grid(rankings, paper.width), target, chosen)
+    _draw(place, "grid", paper, f"grid-{Path(image).stem}", image=image, **given)
 
 
 @plot.command()
@@ -131,57 +118,30 @@ def grid(
 @click.option("--seed", type=int, default=1, show_default=True, help="Which images to draw from.")
 @paper("double")
 @pass_place
-def ladder(place: Place, name: str | None, seed: int, paper: Paper) -> None:
+def ladder(place: Place, /, paper: Paper, **given: Any) -> None:
     """What a score means: pairs at 0.5, 0.6, … 1.0."""
-    from imgsim import models, plots
-
-    target = paper.destination("ladder")
-    with place.connect() as connection:
-        [model] = models.chosen(connection, [name] if name else [])
-        pairs = 1 if paper.width == "single" else 2
-        rungs = plots.gather_ladder(connection, model, pairs, seed=seed)
-        figure = plots.ladder(rungs, paper.width)
-    _write(figure, target, [model])
+    _draw(place, "ladder", paper, "ladder", **given)
 
 
 @plot.command("map")
 @click.argument("image", required=False)
 @threshold_option(0.94)
 @models_option
-@click.option("--colour-by", type=click.Choice(COLOURS), help="What of the book the colours tell.")
+@click.option(
+    "--colour-by",
+    type=click.Choice(COLOURS),
+    help="What of the book the colours tell.",
+)
 @click.option("--method", type=click.Choice(["pca", "umap"]), default="pca", show_default=True)
 @paper("double")
 @pass_place
-def map_(
-    place: Place,
-    image: str | None,
-    threshold: float,
-    names: tuple[str, ...],
-    colour_by: str | None,
-    method: str,
-    paper: Paper,
-) -> None:
+def map_(place: Place, /, image: str | None, paper: Paper, **given: Any) -> None:
     """All pictures in two dimensions.
 
     IMAGE, if given, is black, and those like it are red.
     """
-    from imgsim import models, plots, search
-    from imgsim.errors import NotFoundError
-
-    target = paper.destination(f"map-{Path(image).stem}" if image else "map")
-    rankings = {}
-    with place.connect() as connection:
-        chosen = models.chosen(connection, names or _all(models.stored(connection)))
-        if image is not None:
-            if search.find_query(connection, image).image_id is None:
-                raise NotFoundError(
-                    f"{image} is not in the store, and the map shows what is",
-                    f"take it in first: imgsim ingest {image}",
-                )
-            question = search.Question(image, min_similarity=threshold)
-            rankings = {m.name: plots.ranking(connection, question, m) for m in chosen}
-        drawn = plots.gather_map(connection, chosen, rankings, threshold, colour_by or "", method)
-    _write(plots.image_map(drawn, paper.width), target, chosen)
+    name = f"map-{Path(image).stem}" if image else "map"
+    _draw(place, "map", paper, name, image=image, **given)
 
 
 @plot.command()
@@ -194,46 +154,26 @@ def map_(
 @click.option("--other-documents-only", is_flag=True, help="Leave out the picture's own book.")
 @paper("double")
 @pass_place
-def around(
-    place: Place,
-    image: str,
-    k: int | None,
-    threshold: float | None,
-    name: str | None,
-    other_documents_only: bool,
-    paper: Paper,
-) -> None:
+def around(place: Place, /, image: str, paper: Paper, **given: Any) -> None:
     """Those like IMAGE, at their distance around it."""
-    from imgsim import models, plots, search
-
-    target = paper.destination(f"around-{Path(image).stem}")
-    asked = k or (8 if threshold is None else None)
-    question = search.Question(image, asked, threshold, other_documents_only=other_documents_only)
-    with place.connect() as connection:
-        [model] = models.chosen(connection, [name] if name else [])
-        ranking = plots.ranking(connection, question, model)
-    _write(plots.around(ranking, paper.width), target, [model])
+    _draw(place, "around", paper, f"around-{Path(image).stem}", image=image, **given)
 
 
 @plot.command()
 @click.option("-k", type=click.IntRange(1, 50), default=4, show_default=True)
-@click.option("--model", "names", nargs=2, default=("resnet18", "resnet50"), show_default=True)
+@click.option(
+    "--model", "model_names", nargs=2, default=("resnet18", "resnet50"), show_default=True
+)
 @paper("single")
 @pass_place
-def overlap(place: Place, k: int, names: tuple[str, str], paper: Paper) -> None:
+def overlap(place: Place, /, paper: Paper, **given: Any) -> None:
     """How far two models agree, as bars.
 
     That is, how many images share how many of their k nearest. In psql:
     select * from imgsim.overlap(k => 4);
     """
-    from imgsim import models, plots
-
-    target = paper.destination(f"overlap-{names[0]}-{names[1]}")
-    with place.connect() as connection:
-        model_a, model_b = (models.named(connection, name) for name in names)
-        fill(connection, [model_a, model_b], k)
-        table = plots.overlap_table(connection, k, model_a, model_b)
-    _write(plots.overlap(table, paper.width), target, [model_a, model_b])
+    name = "-".join(("overlap", *given["model_names"]))
+    _draw(place, "overlap", paper, name, on_progress=progress_line("neighbours of"), **given)
 
 
 @plot.command()
@@ -248,20 +188,14 @@ def overlap(place: Place, k: int, names: tuple[str, str], paper: Paper) -> None:
 )
 @paper("double")
 @pass_place
-def threshold(place: Place, names: tuple[str, ...], mark: float, k: int, paper: Paper) -> None:
+def threshold(place: Place, /, paper: Paper, **given: Any) -> None:
     """What choosing a threshold means.
 
     At each, how many images have a neighbour, and how many pairs there are. In psql:
     select * from imgsim.threshold_counts('resnet50');
     """
-    from imgsim import models, plots
-
-    target = paper.destination("threshold")
-    with place.connect() as connection:
-        chosen = models.chosen(connection, names or _all(models.stored(connection)))
-        fill(connection, chosen, k)
-        counts = {model: plots.threshold_counts(connection, model) for model in chosen}
-    _write(plots.threshold(counts, paper.width, mark), target, chosen)
+    progress = progress_line("neighbours of")
+    _draw(place, "threshold", paper, "threshold", on_progress=progress, **given)
 
 
 @plot.command()
@@ -271,36 +205,20 @@ def threshold(place: Place, names: tuple[str, ...], mark: float, k: int, paper: 
 @click.option("--other-documents-only", is_flag=True, help="Leave out the picture's own book.")
 @paper("double")
 @pass_place
-def timeline(
-    place: Place,
-    image: str,
-    threshold: float,
-    name: str | None,
-    other_documents_only: bool,
-    paper: Paper,
-) -> None:
+def timeline(place: Place, /, image: str, paper: Paper, **given: Any) -> None:
     """IMAGE and all that are like it, by year."""
-    from imgsim import models, plots, search
+    _draw(place, "timeline", paper, f"timeline-{Path(image).stem}", image=image, **given)
 
-    target = paper.destination(f"timeline-{Path(image).stem}")
-    question = search.Question(
-        image, min_similarity=threshold, other_documents_only=other_documents_only
-    )
+
+def _draw(place: Place, figure: str, paper: Paper, default_name: str, **given: Any) -> None:
+    """Draw one figure and write it; the file is seen to before any work is done."""
+    from imgsim import figures, plots
+
+    target = paper.destination(default_name)
     with place.connect() as connection:
-        [model] = models.chosen(connection, [name] if name else [])
-        ranking = plots.ranking(connection, question, model)
-    _write(plots.timeline(ranking, threshold, paper.width), target, [model])
-
-
-def _all(stored: Sequence[Model]) -> list[str]:
-    return [model.name for model in stored]
-
-
-def _write(figure: Figure, target: Path, models: Sequence[Model]) -> None:
-    from imgsim import plots
-
-    for model in models:
+        drawn: Drawn = figures.FIGURES[figure](connection, width=paper.width, **given)
+    for model in drawn.models:
         if model.weights == UNTRAINED:
             warn(f"{model.name} is untrained: its similarities mean nothing")
-    plots.save(figure, target, target.stem)
+    plots.save(drawn.figure, target, target.stem)
     click.echo(target)

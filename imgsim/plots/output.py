@@ -18,7 +18,7 @@ from imgsim.version import __version__
 FORMATS = (".png", ".svg", ".pdf")
 
 
-def destination(output: str | None, default: str, *, overwrite: bool = False) -> Path:
+def destination(output: str | None, default: str, *, force: bool = False) -> Path:
     """Where a figure goes: the file that was given, or `default`.png in the current folder.
 
     Raises:
@@ -35,9 +35,9 @@ def destination(output: str | None, default: str, *, overwrite: bool = False) ->
         )
     if not path.parent.is_dir():
         raise NotFoundError(f"there is no folder {path.parent}", f"make it: mkdir -p {path.parent}")
-    if os.path.lexists(path) and not overwrite:
+    if os.path.lexists(path) and not force:
         raise ImgsimError(
-            f"{path} is there already", "give --overwrite to replace it, or another --output"
+            f"{path} is there already", "give --force to replace it, or another --output"
         )
     return path
 

@@ -76,7 +76,7 @@ def test_a_place_where_no_figure_can_go_is_one_clear_message(
 
 def test_an_old_figure_is_replaced_only_when_asked(imgsim: Run, tmp_path: Path) -> None:
     (tmp_path / "old.svg").write_text("precious")
-    assert imgsim("plot", "ladder", "--output", "old.svg", "--overwrite").code == 0
+    assert imgsim("plot", "ladder", "--output", "old.svg", "--force").code == 0
     assert "What a similarity looks like" in (tmp_path / "old.svg").read_text()
 
 

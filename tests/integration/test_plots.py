@@ -455,7 +455,7 @@ def test_where_a_figure_goes_is_seen_to_before_it_is_drawn(
     Path("x.png").touch()
     with pytest.raises(ImgsimError, match="is there already"):
         plots.destination("x.png", "x")
-    assert plots.destination("x.png", "x", overwrite=True) == Path("x.png")
+    assert plots.destination("x.png", "x", force=True) == Path("x.png")
 
 
 def test_real_prints_are_shown_each_by_its_own_picture(

@@ -64,6 +64,16 @@ def test_any_query_is_a_frame(filled: Store) -> None:
         assert isinstance(filled.models(), pandas.DataFrame)
 
 
+def test_figures_are_drawn_by_name(filled: Store) -> None:
+    with filled:
+        figure = filled.plot("overlap", k=4)
+        texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+        assert any("share" in text for text in texts)
+        assert filled.plot("grid", 1, k=3, model_names=["resnet18"]).axes
+        with pytest.raises(ImgsimError, match="no figure 'pie'"):
+            filled.plot("pie")
+
+
 def test_pictures_are_taken_in_from_python(settings: Settings, folder: Path) -> None:
     assert isinstance(settings.target, ExternalServer)
     with imgsim.connect(database=settings.target.conninfo) as opened:

@@ -1,25 +1,20 @@
 """How much memory does an export of a million neighbour rows take?
 
-    python benchmarks/export_memory.py [--rows 1000000] [--format csv parquet gexf …]
-
 Fills a store of its own with generated images, books and neighbour lists, then runs the command
 for each format as a process of its own and reports its greatest resident memory and its time.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Sequence
 
-from imgsim.database import connection as database
-from imgsim.database import embedded
+from benchmarks import measure
+from benchmarks.stores import temporary_store
 from imgsim.database.connection import Connection
-from imgsim.settings import ExternalServer, Settings
 
 K = 10
 FORMATS = ("csv", "tsv", "parquet", "gephi", "gexf", "graphml")
@@ -61,32 +56,22 @@ def peak_of(command: list[str]) -> tuple[float, float]:
     return used.ru_maxrss * kilobyte / 1e6, time.monotonic() - began
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure, and print a line for each format."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = measure.arguments(__doc__, runs=1)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--format", nargs="+", choices=FORMATS, default=list(FORMATS))
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="imgsim-bench-", dir="/tmp") as folder:
-        Path(folder).chmod(0o755)
-        store = Path(folder) / "store"
-        server = embedded.ensure_running(store, idle_minutes=0)
-        try:
-            settings = Settings(ExternalServer(server.conninfo(), "the benchmark"))
-            with database.connect(settings) as connection:
-                fill(connection, given.rows)
-            imgsim = [sys.executable, "-m", "imgsim", "--database", server.conninfo()]
-            idle, _ = peak_of([*imgsim, "model", "list"])
-            print(f"{'imgsim model list':<18}{idle:>7.0f} MB")
-            for format_ in given.format:
-                out = Path(folder) / format_
-                call = [*imgsim, "export", "neighbours", "--format", format_, "-o", str(out)]
-                peak, seconds = peak_of(call)
+    given = parser.parse_args(arguments)
+    measure.heading("psycopg", "pyarrow")
+    with temporary_store() as (connection, conninfo, folder):
+        fill(connection, given.rows)
+        imgsim = [sys.executable, "-m", "imgsim", "--database", conninfo]
+        idle, _ = peak_of([*imgsim, "model", "list"])
+        print(f"{'imgsim model list':<18}{idle:>7.0f} MB")
+        for format_ in given.format:
+            for _ in range(given.runs):
+                out = folder / format_
+                call = [*imgsim, "export", "neighbours", "--force", "--format", format_]
+                peak, seconds = peak_of([*call, "-o", str(out)])
                 size = sum(file.stat().st_size for file in out.iterdir()) / 1e6
                 print(f"{format_:<18}{peak:>7.0f} MB {seconds:>6.1f} s {size:>7.0f} MB on disk")
-        finally:
-            embedded.stop(store)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import sys
 
 import click
@@ -17,7 +19,31 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line given to this process, and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    _see_to_streams()
+    # Asked to end, a command ends as it does when interrupted: told, and nothing lost.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError as exc:
+        complain(f"standard output: {exc.strerror}", "see that there is room for it")
+        _write_nowhere()
+        code = code or FAILED
+    sys.exit(code)
+
+
+def _see_to_streams() -> None:
+    """Streams that were closed lead nowhere; what a terminal cannot show is written out."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _write_nowhere() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(arguments: list[str]) -> int:
@@ -36,7 +62,7 @@ def run(arguments: list[str]) -> int:
         return FAILED
     except BrokenPipeError:
         # Whoever read our output has had enough; nothing more may be written to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nowhere()
         return FAILED
     except Exception as exc:
         return _failed(exc)

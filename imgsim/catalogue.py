@@ -8,7 +8,7 @@ import re
 import socket
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pgvector import HalfVector
@@ -317,6 +317,40 @@ class Catalogue:
             self._connection.execute(
                 "delete from imgsim.image where path = %s and frame > %s", [path_text(path), count]
             )
+
+    def read_names_again(self, roots: Sequence[str]) -> None:
+        """Read book and page out of the names of stored images anew, with this run's pattern."""
+        with (
+            self._connection.transaction(),
+            self._connection.cursor("names") as cursor,
+            self._connection.cursor() as update,
+        ):
+            cursor.execute(
+                """
+                select i.image_id, regexp_replace(i.name, '#[0-9]+$', '')
+                from imgsim.image i
+                join unnest(%s::text[]) as root
+                    on i.path = root or starts_with(i.path, rtrim(root, '/') || '/')
+                where not i.linked
+                """,
+                [[path_text(root) for root in roots]],
+            )
+            while rows := cursor.fetchmany(5000):
+                parsed = [(image_id, parse_name(stem, self._pattern)) for image_id, stem in rows]
+                update.executemany(
+                    """
+                    update imgsim.image
+                    set ecco_id = %s, page_id = %s, page_number = %s, illustration = %s
+                    where image_id = %s
+                        and (ecco_id, page_id, page_number, illustration)
+                            is distinct from (%s, %s, %s, %s)
+                    """,
+                    [
+                        [*astuple(parts), image_id, *astuple(parts)]
+                        for image_id, parts in parsed
+                        if parts != NameParts()
+                    ],
+                )
 
     def forget_failures_before_this_run(self, roots: Sequence[str]) -> None:
         """Drop failures under files or folders that this run has been through and not met again."""

@@ -118,6 +118,7 @@ def _database(opened: Connection) -> Iterator[Finding]:
 
 
 def _pgvector(opened: Connection) -> Finding:
+    major = opened.info.server_version // 10000
     row = opened.execute(
         """
         select coalesce(installed_version, default_version)
@@ -130,7 +131,7 @@ def _pgvector(opened: Connection) -> Finding:
             BROKEN,
             "pgvector",
             "not on this server",
-            "on Debian: apt install postgresql-18-pgvector",
+            f"on Debian: apt install postgresql-{major}-pgvector",
         )
     version = tuple(int(part) for part in row[0].split(".") if part.isdigit())
     if version < OLDEST_PGVECTOR:
@@ -146,9 +147,16 @@ def _contents(opened: Connection) -> Iterator[Finding]:
             (select count(*) from imgsim.ecco_document),
             (select count(*) from imgsim.ingest_failure),
             (select count(*) from imgsim.ingest_run r
-             where r.status = 'running' and not exists (
-                 select from pg_stat_activity a where a.backend_start <= r.started_at
-                     and a.application_name like 'imgsim%' and a.pid <> pg_backend_pid()))
+             where r.status <> 'finished'
+                 and not exists (
+                     select from imgsim.ingest_run later
+                     where later.run_id > r.run_id and later.status = 'finished')
+                 and not exists (
+                     select from pg_stat_activity a
+                     where a.backend_start <= r.started_at
+                         and a.application_name like 'imgsim %%'
+                         and a.application_name <> 'imgsim idle watch'
+                         and a.pid <> pg_backend_pid()))
         """
     ).fetchone()
     assert counts is not None

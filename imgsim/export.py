@@ -88,6 +88,11 @@ def target(
             f"{output.name} is to be written as {chosen}, and its ending says {by_ending}",
             "leave --format out, or give a folder as --output",
         )
+    if output.suffix and not by_ending and not output.exists():
+        raise ImgsimError(
+            f"the ending of {output.name} is of no format that is known",
+            f"let it end in {', '.join(ENDINGS)}, or give a folder without an ending",
+        )
     folder, name = (output.parent, output.stem) if by_ending else (output, stem)
     result = Target(folder, name, chosen, force, BYTE_ORDER_MARK if bom else "")
     refuse_existing(folder, (*result.names, result.without_partner), force)

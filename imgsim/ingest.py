@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from imgsim import images, models
-from imgsim.bibliography import name_pattern
+from imgsim.bibliography import ECCO_NAME, name_pattern
 from imgsim.catalogue import Catalogue
 from imgsim.database.connection import Connection
 from imgsim.images import Refused
@@ -33,7 +33,7 @@ def ingest(
         ImgsimError: it cannot work at all (a path does not exist; weights cannot be had, or are
             not the store's). A bad file is no error: it is recorded, and the rest goes on.
     """
-    pattern = name_pattern(options.pattern)
+    pattern = name_pattern(options.pattern or ECCO_NAME)
     paths = list(paths)
     files = _existing(paths)
     chosen = [models.ensure(connection, wanted) for wanted in options.wanted]
@@ -43,8 +43,11 @@ def ingest(
     status = "failed"
     try:
         pipeline.run(files)
+        roots = sorted(images.roots(paths))
         if options.limit is None:
-            catalogue.forget_failures_before_this_run(sorted(images.roots(paths)))
+            catalogue.forget_failures_before_this_run(roots)
+        if options.pattern is not None:
+            catalogue.read_names_again(roots)
         for model in chosen:
             connection.execute("select imgsim.build_embedding_index(%s)", [model.name])
         status = "finished"
@@ -61,7 +64,7 @@ def survey(connection: Connection, paths: Iterable[Path], options: Options) -> S
     """Count what `ingest` would do, changing nothing and decoding nothing."""
     wanted = {w.name for w in options.wanted}
     chosen = [model for model in models.stored(connection) if model.name in wanted]
-    catalogue = Catalogue(connection, chosen, name_pattern(options.pattern))
+    catalogue = Catalogue(connection, chosen, name_pattern(options.pattern or ECCO_NAME))
     summary = Summary()
     with ThreadPoolExecutor(options.workers, "hash") as pool:
         planner = Planner(catalogue, [model.name for model in chosen], pool, change=False)
@@ -87,6 +90,6 @@ def _arguments(options: Options) -> dict[str, object]:
         "precision": options.precision,
         "batch_size": options.batch_size,
         "workers": options.workers,
-        "name_pattern": options.pattern,
+        "name_pattern": options.pattern or ECCO_NAME,
         "limit": options.limit,
     }

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import os
 import re
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +19,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgsim import images, models
-from imgsim.bibliography import ECCO_NAME
 from imgsim.catalogue import Catalogue, Record, StoredFrame
 from imgsim.images import Found, Frame, Ignored, Picture, Refused
 from imgsim.planning import FLUSH, Planner, Settled, Step, Work
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from imgsim.embedding import Embedder
 
 WRITE_PICTURES = 256
+WRITE_SECONDS = 2.0
 WAITING_BATCHES = 8
 
 
@@ -42,7 +43,7 @@ class Options:
     precision: str = "auto"
     batch_size: int = 32
     workers: int = field(default_factory=lambda: min(8, os.cpu_count() or 1))
-    pattern: str = ECCO_NAME
+    pattern: str | None = None
     max_megapixels: float = images.MAX_MEGAPIXELS
     limit: int | None = None
 
@@ -264,14 +265,17 @@ class Pipeline:
             yield Piece(piece.work, _record(piece.work, content.frame, own))
 
     def _write(self, pieces: Iterator[Passing]) -> Iterator[list[Piece | Refused]]:
-        """Store pieces some hundreds at a time; yields those that are committed."""
+        """Store pieces some hundreds, or some seconds, at a time; yields what is committed."""
         waiting: list[Piece | Refused] = []
+        last = time.monotonic()
         for piece in pieces:
             if piece is not FLUSH:
                 waiting.append(piece)
-            if waiting and (piece is FLUSH or len(waiting) >= WRITE_PICTURES):
+            due = len(waiting) >= WRITE_PICTURES or time.monotonic() - last > WRITE_SECONDS
+            if waiting and (piece is FLUSH or due):
                 yield self._written(waiting)
                 waiting = []
+                last = time.monotonic()
         if waiting:
             yield self._written(waiting)
 

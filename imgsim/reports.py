@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from imgsim import models, neighbours, pairs
+from imgsim import bibliography, models, neighbours, pairs
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError
 
@@ -23,6 +23,10 @@ NUMBER_COLUMNS = (
     *("image_id", "width", "height", "page_number", "illustration"),
     *("publication_year", "publication_decade"),
 )
+NORMAL_FORMS: dict[str, Callable[[str], str | None]] = {
+    "ecco_id": bibliography.ecco_id,
+    "estc_id": bibliography.estc_id,
+}
 CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|<>|!=|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
 
 
@@ -283,7 +287,7 @@ def _parsed(condition: str) -> tuple[str, str, str | int]:
         )
     column, operator, text = match.groups()
     if column in TEXT_COLUMNS:
-        return column, operator, text
+        return column, operator, NORMAL_FORMS.get(column, str)(text) or text
     if not re.fullmatch(r"-?\d{1,18}", text) or operator == "~":
         raise ImgsimError(f"the condition {condition!r} wants a number", f"such as {column}>=1750")
     return column, operator, int(text)

@@ -57,6 +57,9 @@ def find_query(connection: Connection, image: str) -> Query:
         return Query(row[0] if row else None, None)
     except psycopg.errors.NoDataFound as exc:
         if not os.path.isfile(image):
+            stem = os.path.splitext(os.path.basename(image))[0]
+            if stem and stem != image:
+                return find_query(connection, stem)
             raise NotFoundError(
                 f"no image is called {image!r}, and there is no such file",
                 exc.diag.message_hint or "",

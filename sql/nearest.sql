@@ -52,7 +52,7 @@ begin
     if query_image_id is not null then
         conditions := conditions || 'e.image_id <> $2'::text;
     end if;
-    if other_documents_only and book.ecco_id is not null then
+    if (other_documents_only or other_works_only) and book.ecco_id is not null then
         conditions := conditions || 'i.ecco_id is distinct from $3'::text;
     end if;
     if other_works_only and book.work_id is not null then

@@ -87,7 +87,7 @@ begin
             from (%s) c
             join imgsim.image_ecco i on i.image_id = c.image_id
             join imgsim.image_ecco o on o.image_id = c.other_id
-            where (not $6 or i.ecco_id is null or o.ecco_id is distinct from i.ecco_id)
+            where (not ($6 or $7) or i.ecco_id is null or o.ecco_id is distinct from i.ecco_id)
                 and (not $7 or i.work_id is null or o.work_id is distinct from i.work_id)
                 and (not $8 or o.publication_year < i.publication_year)
         ) j

@@ -153,9 +153,9 @@ def desk(
     reachable_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Path]:
-    """A reader's desk, where `imgsim ingest scans` was run; see `tests/desk.py` for what lies there.
+    """A reader's desk (`tests/desk.py`), where `imgsim ingest scans` was run; the current folder.
 
-    It is the current folder, and all that is done there is gone after the test.
+    All that is done there is gone after the test.
     """
     from tests import desk as desks
 

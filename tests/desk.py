@@ -34,10 +34,10 @@ natural history,"Hill, John",435.f.6
 natural history,"Hill, John",435.f.6
 {int(GARDEN)},(CU-RivES)N30954,The gardener's companion,96,English,8vo,1789-00-00,1780,\
 2-companion,Dublin,Ireland,Book,natural history,NA,
-{LINKED},T132339_2,"Emblems, moral and divine",NA,English,12mo,NA,NA,3-emblems,London,England,Book,\
-literature,"Quarles, Francis",
-{LINKED},T132339_2,"Emblems, moral and divine",NA,English,12mo,NA,NA,3-emblems,Bristol,England,Book,\
-literature,"Quarles, Francis",
+{LINKED},T132339_2,"Emblems, moral and divine",NA,English,12mo,NA,NA,3-emblems,London,England,\
+Book,literature,"Quarles, Francis",
+{LINKED},T132339_2,"Emblems, moral and divine",NA,English,12mo,NA,NA,3-emblems,Bristol,England,\
+Book,literature,"Quarles, Francis",
 0055500300,T99001,A voyage to the East,320,English,8vo,1766,1760,4-voyage,London,England,Book,\
 history and geography,,
 """
@@ -97,7 +97,9 @@ def lay(place: Path, draw: Draw) -> None:
         picture.save(place / file)
     _write_tables(place, [Path(file).stem for file in drawn if file.startswith("scans")])
     command = place / "bin" / "imgsim"
-    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m imgsim "$@"\n')
+    # R puts its own libraries first, where a Python built with a shared library finds another one.
+    python = f"env -u LD_LIBRARY_PATH {shlex.quote(sys.executable)}"
+    command.write_text(f'#!/bin/sh\nexec {python} -m imgsim "$@"\n')
     command.chmod(0o755)
 
 

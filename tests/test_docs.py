@@ -1,98 +1,105 @@
-"""The commands in the README and in docs/ work when they are typed in order."""
+"""What the README and docs/ say to type works when it is typed in order."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
-import torch
-import torchvision
-from PIL import Image
 
-from imgsim import networks
 from imgsim.__main__ import run
 from imgsim.cli import imgsim as root
+from tests.desk import CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 NOT_OURS = ("python3 -m venv", "rm -r", ".venv/bin/pip", "docker")
 
 
-def commands(page: Path) -> list[str]:
-    """What a reader would type: lines that begin with $ in blocks marked as console."""
-    blocks = re.findall(r"```console\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
-    lines = [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
+    """The language and text of a page's code blocks, in order."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return [(language, text) for language, text in found if language in languages]
+
+
+def with_blocks(*languages: str) -> list[Any]:
+    """The pages that have such blocks, as parameters of a test."""
+    return [pytest.param(page, id=page.name) for page in PAGES if blocks(page, *languages)]
+
+
+def commands(block: str) -> list[str]:
+    """What a reader would type: the lines that begin with $."""
+    lines = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
     return [line.removeprefix(".venv/bin/") for line in lines if not line.startswith(NOT_OURS)]
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Seeded weights in files, by architecture as URLs, in place of the hub of pretrained ones."""
-    folder = tmp_path_factory.mktemp("hub")
-    urls = {}
-    for architecture in ("resnet18", "resnet50"):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(1)
-            network = torchvision.models.get_model(architecture, weights=None)
-        torch.save(network.state_dict(), folder / "state")
-        digest = hashlib.sha256((folder / "state").read_bytes()).hexdigest()
-        file = (folder / "state").rename(folder / f"{architecture}-{digest[:8]}.pth")
-        urls[architecture] = file.as_uri()
-    return urls
-
-
-@pytest.fixture
-def desk(
-    reachable_folder: Path,
-    hub: dict[str, str],
-    draw: Callable[..., Image.Image],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Path]:
-    """A reader's desk: a folder with `scans`, an empty home, and weights that can be fetched."""
-    place = reachable_folder / "desk"
-    (place / "scans").mkdir(parents=True)
-    for page in range(12):
-        draw(page).save(place / "scans" / f"0001700104{page + 10:04}0_0.png")
-    monkeypatch.chdir(place)
-    monkeypatch.setenv("IMGSIM_HOME", str(place / "home"))
-    monkeypatch.setenv("TORCH_HOME", str(place / "torch"))
-    monkeypatch.setattr(networks, "pretrained_url", lambda name, weights: hub[name])
-    assert run(["ingest", "scans"]) == 0
-    yield place
-    for store in (place / "home" / "stores").iterdir():
-        run(["--store", str(store), "db", "stop"])
-    shutil.rmtree(place)
-
-
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda p: p.name)
-def test_the_commands_of_a_page_work_in_order(page: Path, desk: Path) -> None:
-    for line in commands(page):
+def type_in(block: str) -> None:
+    for line in commands(block):
         words = shlex.split(line)
         if words[0] != "imgsim":
             subprocess.run(words, check=True)
         elif "psql" in words:
-            done = subprocess.run([sys.executable, "-m", "imgsim", *words[1:]], env=_environment())
+            done = subprocess.run([sys.executable, "-m", *words])
             assert done.returncode == 0, line
         else:
             assert run(words[1:]) == 0, line
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+def ask(statement: str) -> None:
+    """Type SQL into psql."""
+    command = [sys.executable, "-m", "imgsim", "psql", "-v", "ON_ERROR_STOP=1", "-c", statement]
+    assert subprocess.run(command).returncode == 0, statement
+
+
+@pytest.mark.parametrize("page", with_blocks("console", "sql", "python"))
+def test_what_a_page_says_to_type_works_in_order(page: Path, desk: Path) -> None:
+    shell: dict[str, Any] = {"__name__": "__main__"}
+
+    def execute(text: str) -> None:
+        exec(compile(text, f"a block of {page.name}", "exec"), shell)
+
+    typed: dict[str, Callable[[str], None]] = {"console": type_in, "sql": ask, "python": execute}
+    for language, text in blocks(page, *typed):
+        typed[language](text)
+
+
+def _has_rpostgres() -> bool:
+    if not shutil.which("Rscript"):
+        return False
+    done = subprocess.run(["Rscript", "-e", "library(RPostgres)"], capture_output=True)
+    return done.returncode == 0
+
+
+@pytest.mark.skipif(not _has_rpostgres(), reason="R with the package RPostgres is not here")
+@pytest.mark.parametrize("page", with_blocks("r"))
+def test_the_r_of_a_page_works_after_its_commands(page: Path, desk: Path) -> None:
+    for _, text in blocks(page, "console"):
+        type_in(text)
+    script = "\n".join(text for _, text in blocks(page, "r"))
+    done = subprocess.run(["Rscript", "-e", script])
+    assert done.returncode == 0
 
 
 def test_every_command_is_told_of_somewhere() -> None:
     text = "\n".join(page.read_text("utf-8") for page in PAGES)
-    for name in root.commands:
+    for name, command in root.commands.items():
         assert f"imgsim {name}" in text, name
+        if name in ("metadata", "table", "report", "export", "plot"):
+            assert isinstance(command, click.Group)
+            for below in command.commands:
+                assert re.search(rf"imgsim {name} {below}\b", text), f"{name} {below}"
+
+
+def test_every_page_is_named_in_the_readme() -> None:
+    readme = (CHECKOUT / "README.md").read_text("utf-8")
+    for page in (CHECKOUT / "docs").iterdir():
+        assert f"(docs/{page.name})" in readme, page.name
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import click
 
+from imgsim.cli.arguments import FilePath
 from imgsim.cli.output import say
 from imgsim.cli.place import Place, pass_place
 from imgsim.errors import ImgsimError
@@ -102,6 +104,31 @@ def migrate(place: Place) -> None:
         say("up to date")
 
 
+@db.command()
+@click.argument("file", type=FilePath())
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@pass_place
+def dump(place: Place, file: Path, force: bool) -> None:
+    """Write everything stored into FILE, as SQL that `imgsim psql -f FILE` reads back."""
+    from imgsim.database import binaries, connection
+    from imgsim.formats.unfinished import refuse_existing, unfinished
+
+    refuse_existing(file.parent, [file.name], force)
+    place.connect().close()
+    options = ["--clean", "--if-exists", "--no-owner", "--no-privileges"]
+    with unfinished(file.parent) as scratch:
+        call = [str(binaries.program("pg_dump")), *options, "-f", str(scratch / file.name)]
+        target, environment = connection.for_programs(place.settings())
+        done = subprocess.run(
+            [*call, "-d", target], env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise ImgsimError(
+                f"pg_dump failed: {done.stderr.strip()}", "imgsim doctor may tell why"
+            )
+    say(f"written into {file}; read it back with: imgsim --store NEW psql -f {file}")
+
+
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("-c", "commands", multiple=True, metavar="SQL", help="Run this and end.")
 @click.option(
@@ -119,7 +146,7 @@ def psql(
     from imgsim.database import binaries, connection
 
     place.connect().close()
-    address, environment = connection.for_psql(place.settings())
+    address, environment = connection.for_programs(place.settings())
     call = [str(binaries.program("psql")), address]
     for command in commands:
         call += ["-c", command]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from imgsim.cli.arguments import FilePath, Similarity
 from imgsim.cli.neighbours import fill as fill_neighbours
 from imgsim.cli.output import say, warn
 from imgsim.cli.pairs import at_most_option, threshold_option
@@ -44,7 +45,7 @@ def output_options(formats: tuple[str, ...]) -> Callable[[Command], Command]:
                 "-o",
                 "--output",
                 required=True,
-                type=click.Path(path_type=Path),
+                type=FilePath(),
                 metavar="FOLDER|FILE",
                 help="A folder (made if its parent is there), or a file whose ending is a format.",
             ),
@@ -70,7 +71,7 @@ other_documents_option = click.option(
 @export.command()
 @model_option
 @click.option("-k", type=click.IntRange(1, 1000), default=10, show_default=True)
-@click.option("--threshold", type=click.FloatRange(0, 1), help="The least similarity (cosine).")
+@click.option("--threshold", type=Similarity(0, 1), help="The least similarity (cosine).")
 @other_documents_option
 @output_options(TABLES + GRAPHS)
 @pass_place

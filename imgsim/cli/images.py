@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgsim.cli.arguments import FilePath
 from imgsim.cli.output import confirm, say, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
@@ -21,7 +22,7 @@ PREPROCESSES = ("fit", "square", "original", "crop")
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=FilePath())
 @click.option(
     "--model",
     "model_names",
@@ -158,7 +159,7 @@ def _report(summary: Summary) -> None:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=FilePath())
 @click.option("--missing", is_flag=True, help="Every image whose file is no longer there.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @pass_place
@@ -173,22 +174,26 @@ def remove(place: Place, paths: tuple[Path, ...], missing: bool, yes: bool) -> N
 
     if bool(paths) == missing:
         raise click.UsageError("give paths, or --missing")
+    places = None if missing else [os.path.realpath(path) for path in paths]
     with place.connect() as connection:
-        if missing:
+        if places is None:
             ids = upkeep.missing(connection)
         else:
-            ids = upkeep.under_paths(connection, [os.path.realpath(path) for path in paths])
-        if not ids:
-            say("no image to remove")
-            return
-        if not yes:
-            confirm(f"Remove {len(ids):,} images from the store (no file is touched)?")
-        say(f"{upkeep.remove(connection, ids):,} images removed")
+            ids = upkeep.under_paths(connection, places)
+        if ids:
+            if not yes:
+                confirm(f"Remove {len(ids):,} images from the store (no file is touched)?")
+            say(f"{upkeep.remove(connection, ids):,} images removed")
+        forgotten = upkeep.forget_failures(connection, places)
+    if forgotten:
+        say(f"{forgotten:,} recorded failures forgotten")
+    elif not ids:
+        say("no image to remove")
 
 
 @click.command()
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path, exists=True))
+@click.argument("old", type=FilePath())
+@click.argument("new", type=FilePath(exists=True))
 @pass_place
 def relocate(place: Place, old: Path, new: Path) -> None:
     """Tell the store that the folder (or file) OLD is now at NEW; nothing is embedded again."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli.arguments import FilePath
 from imgsim.cli.output import say, show, warn
 from imgsim.cli.place import Place, pass_place
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 SOME_REFUSED = 3
 FEW = 3
 
-table_file = click.Path(path_type=Path)
+table_file = FilePath()
 
 
 @click.group()

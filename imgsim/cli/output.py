@@ -6,6 +6,7 @@ import csv
 import datetime
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
@@ -14,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from imgsim.cli.arguments import FilePath
 from imgsim.errors import ImgsimError
 
 if TYPE_CHECKING:
@@ -30,7 +32,21 @@ ENDINGS = {
     ".txt": "table",
 }
 WIDE = 10_000
-NEVER_SHORTENED = ("rank", "similarity", "name", "shared", "images", "percent", "model")
+LONG_TEXT = frozenset(
+    {"ecco_full_title", "other_ecco_full_title", "book", "path", "reason", "what", "source"}
+)
+SHORTENED = 24
+COLUMN_GAP = 3
+HEADINGS = {
+    "ecco_full_title": "title",
+    "other_ecco_full_title": "other title",
+    "publication_year": "year",
+    "other_publication_year": "other year",
+    "publication_place": "place",
+    "other_publication_place": "other place",
+    "page_number": "page",
+    "other_page_number": "other page",
+}
 
 format_option = click.option(
     "--format",
@@ -46,7 +62,7 @@ def report_options(command: Command) -> Command:
     """`--format` and `--output`, for answers that may go into a file."""
     for option in (
         click.option("--force", is_flag=True, help="Write over a file that is there."),
-        click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE"),
+        click.option("-o", "--output", type=FilePath(), metavar="FILE"),
         click.option(
             "--format",
             "format_",
@@ -58,23 +74,33 @@ def report_options(command: Command) -> Command:
     return command
 
 
+def printable(text: str) -> str:
+    """Text with its control characters written out: a file's name may hold any."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def say(text: str = "") -> None:
     """A line for the reader, on standard error, so that it never gets into a pipe."""
-    click.echo(text, err=True)
+    click.echo("\n".join(map(printable, text.split("\n"))), err=True)
+
+
+def _label(text: str, colour: str) -> None:
+    plain = bool(os.environ.get("NO_COLOR"))
+    click.secho(text, fg=colour, bold=True, nl=False, err=True, color=False if plain else None)
 
 
 def complain(message: str, hint: str = "") -> None:
     """An error, and what to do about it."""
-    click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-    say(message)
+    _label("error: ", "red")
+    say(printable(message))
     if hint:
         say(f"  next: {hint}")
 
 
 def warn(message: str) -> None:
     """Something that the reader must know to read the answer rightly."""
-    click.secho("note: ", fg="yellow", bold=True, nl=False, err=True)
-    say(message)
+    _label("note: ", "yellow")
+    say(printable(message))
 
 
 def progress_line(doing: str) -> Callable[[str, int, int], None]:
@@ -174,22 +200,53 @@ def _print_table(
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    console = Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False)
+    cells = [[_readable(value) for value in row] for row in rows]
+    widths = [_widths(c, [row[i] for row in cells]) for i, c in enumerate(columns)]
+    fitted = _fitted(widths, console.width)
+    shown = len(fitted)
     drawn = RichTable(
         box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False
     )
-    for index, column in enumerate(columns):
+    for index, column in enumerate(columns[:shown]):
         numbers = all(isinstance(row[index], int | float | Decimal | None) for row in rows)
-        widest = max((len(_readable(row[index])) for row in rows), default=0)
         drawn.add_column(
-            column.replace("_", " "),
+            HEADINGS.get(column, column.replace("_", " ")),
             justify="right" if numbers and rows else "left",
             no_wrap=True,
             overflow="ellipsis",
-            min_width=widest if column in NEVER_SHORTENED else None,
+            width=fitted[index],
         )
-    for row in rows:
-        drawn.add_row(*(Text(_readable(value)) for value in row))
-    Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False).print(drawn)
+    for row in cells:
+        drawn.add_row(*(Text(cell) for cell in row[:shown]))
+    console.print(drawn)
+    if shown < len(columns):
+        left_out = ", ".join(column.replace("_", " ") for column in columns[shown:])
+        console.print(f"(too narrow here for: {left_out}; --format csv has all)", style="dim")
+
+
+def _widths(column: str, cells: Sequence[str]) -> tuple[int, int]:
+    """The least and the full width of a column: only long text may be shortened."""
+    heading = len(HEADINGS.get(column, column))
+    full = max([heading, *map(len, cells)])
+    return (max(heading, min(full, SHORTENED)) if column in LONG_TEXT else full), full
+
+
+def _fitted(widths: Sequence[tuple[int, int]], console: int) -> list[int]:
+    """The widths of the columns that can be shown, from the first; long text gives way, then the
+    last columns do. Two are always shown.
+    """
+    room = console - 2
+    kept = len(widths)
+    while kept > 2 and sum(least + COLUMN_GAP for least, _ in widths[:kept]) - COLUMN_GAP > room:
+        kept -= 1
+    fitted = [full for _, full in widths[:kept]]
+    excess = sum(width + COLUMN_GAP for width in fitted) - COLUMN_GAP - room
+    for index, (least, full) in sorted(enumerate(widths[:kept]), key=lambda item: -item[1][1]):
+        given = min(max(excess, 0), full - least)
+        fitted[index] -= given
+        excess -= given
+    return fitted
 
 
 def _readable(value: object) -> str:
@@ -198,12 +255,14 @@ def _readable(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4f}"
+        shown = f"{value:.4f}"
+        # Only what is equal is shown as 1: 0.99998 is not.
+        return "0.9999+" if shown == "1.0000" and value < 0.9999999 else shown
     if isinstance(value, int):
         return str(value)
     if isinstance(value, datetime.datetime):
         return f"{value:%Y-%m-%d %H:%M}"
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+    return printable(str(value))
 
 
 def _cell(value: object) -> object:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli.arguments import Similarity
 from imgsim.cli.output import progress_line, say
 from imgsim.cli.place import Place, pass_place
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 threshold_option = click.option(
     "--threshold",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Similarity(0, 1, min_open=True),
     default=0.94,
     show_default=True,
     help="The least similarity (cosine).",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from imgsim.cli.arguments import Similarity
 from imgsim.cli.output import progress_line, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
@@ -85,7 +86,7 @@ def threshold_option(default: float | None) -> Callable[[Command], Command]:
     """How similar a picture must be to be shown."""
     return click.option(
         "--threshold",
-        type=click.FloatRange(-1, 1),
+        type=Similarity(-1, 1),
         default=default,
         show_default=default is not None,
         help="All with at least this similarity (cosine).",
@@ -178,7 +179,7 @@ def overlap(place: Place, /, paper: Paper, **given: Any) -> None:
 
 @plot.command()
 @models_option
-@click.option("--mark", type=click.FloatRange(0, 1), default=0.94, show_default=True)
+@click.option("--mark", type=Similarity(0, 1), default=0.94, show_default=True)
 @click.option(
     "-k",
     type=click.IntRange(1, 1000),

@@ -100,7 +100,7 @@ def _bar(total: _Count, stream: IO[str]) -> Iterator[Callable[[Summary], None]]:
         TimeRemainingColumn(),
     )
     began = time.monotonic()
-    with Progress(*columns, console=Console(file=stream)) as progress:
+    with Progress(*columns, console=Console(file=stream), transient=True) as progress:
         task = progress.add_task("ingest", total=None, rate="")
 
         def update(summary: Summary) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from imgsim.cli.arguments import Similarity
 from imgsim.cli.output import deliver, progress_line, report_options, say, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
@@ -27,7 +28,7 @@ models_option = click.option(
 model_option = click.option("--model", metavar="NAME", help="[default: resnet50]")
 threshold_option = click.option(
     "--threshold",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Similarity(0, 1, min_open=True),
     default=0.94,
     show_default=True,
     help="The least similarity (cosine) of two like pictures.",
@@ -121,7 +122,7 @@ def agreement(place: Place, /, **given: Any) -> None:
 @report.command()
 @model_option
 @click.option("-k", type=click.IntRange(1, 1000), help="[default: 10, or all with --threshold]")
-@click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), help="All that reach it.")
+@click.option("--threshold", type=Similarity(0, 1, min_open=True), help="All that reach it.")
 @click.option("--other-documents-only", is_flag=True, help="Neighbours in another book.")
 @click.option("--other-works-only", is_flag=True, help="And not in another edition of the work.")
 @click.option("--earlier-only", is_flag=True, help="Neighbours in books published before.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli.arguments import Similarity
 from imgsim.cli.output import format_option, show, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("-k", type=click.IntRange(1, 100_000), help="How many.  [default: 10]")
 @click.option(
     "--threshold",
-    type=click.FloatRange(-1, 1),
+    type=Similarity(-1, 1),
     help="All with at least this similarity (cosine), compared one by one, none missed.",
 )
 @click.option("--model", "names", multiple=True, metavar="NAME", help="Repeat for side by side.")

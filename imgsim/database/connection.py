@@ -71,8 +71,9 @@ def open_connection(settings: Settings) -> Connection:
         raise translate(exc) from exc
 
 
-def for_psql(settings: Settings) -> tuple[str, dict[str, str]]:
-    """What to run psql with: a libpq string for the target, its server running, and an environment.
+def for_programs(settings: Settings) -> tuple[str, dict[str, str]]:
+    """What to run psql or pg_dump with: a libpq string for the target, its server
+    running, and an environment.
 
     A password goes into the environment, because everybody can read the arguments of a process.
     """

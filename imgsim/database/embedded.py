@@ -76,7 +76,7 @@ def ensure_running(store: Path, idle_minutes: float, port: int | None = None) ->
 
 def stop(store: Path) -> bool:
     """Stop the server of a store, disconnecting whoever is connected; False if none ran."""
-    if not os.path.exists(data_folder(store)):
+    if not folders.is_there(store):
         return False
     with folders.locked(store):
         return _stop_locked(store)
@@ -141,6 +141,7 @@ def _watch(store: Path, idle_minutes: float) -> None:
 def _stop_locked(store: Path) -> bool:
     if postmaster.live_pid(store) is None:
         return False
+    server = postmaster.running(store)
     stopped = binaries.run_as(
         binaries.server_user(),
         [
@@ -153,6 +154,9 @@ def _stop_locked(store: Path) -> bool:
             f"the database server did not stop: {last_lines(stopped.stderr or stopped.stdout)}",
             f"its log is {log_file(store)}",
         )
+    if server and server.socket_folder.parent != store:
+        with contextlib.suppress(OSError):  # the short one in /tmp, empty now
+            server.socket_folder.rmdir()
     return True
 
 

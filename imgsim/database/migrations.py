@@ -6,7 +6,9 @@ on an advisory lock and then finds nothing to do.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from imgsim.errors import MigrationError
 from imgsim.version import __version__
@@ -24,6 +27,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 LOCK_KEY = 7_305_810_927
 OUTSIDE_TRANSACTION = "-- no-transaction"
 NEEDS = "-- needs:"
+
+FUNCTION = re.compile(r"^create or replace function imgsim\.(\w+)", re.MULTILINE)
+VIEW = re.compile(r"^create or replace view imgsim\.(\w+)", re.MULTILINE)
 
 LEDGER = """
 create schema if not exists imgsim;
@@ -86,9 +92,36 @@ def _apply_missing(
     with _only_runner(connection), _public_first(connection):
         connection.execute(LEDGER)
         pending = _pending(_ledger(connection), migrations, repeatables)
-        for file in pending:
+        changed = [file for file in pending if file in repeatables]
+        for file in pending[: len(pending) - len(changed)]:
             _apply(connection, file)
+        with connection.transaction():
+            _drop_functions(connection, changed)
+            for file in changed:
+                _apply(connection, file)
     return [file.name for file in pending]
+
+
+def _drop_functions(connection: Connection, files: list[SqlFile]) -> None:
+    """Drop the functions that the files define: what they return or take may have changed.
+
+    One that somebody's own view is built on stays, and is replaced if it can be.
+    """
+    names = {name for file in files for name in FUNCTION.findall(file.text)}
+    rows = connection.execute(
+        """
+        select p.oid::regprocedure::text
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'imgsim'::regnamespace and p.proname = any(%s)
+        """,
+        [sorted(names)],
+    ).fetchall()
+    for (signature,) in rows:
+        with (
+            contextlib.suppress(psycopg.errors.DependentObjectsStillExist),
+            connection.transaction(),
+        ):
+            connection.execute(f"drop function {signature}".encode())
 
 
 def _ledger(connection: Connection) -> dict[str, str]:
@@ -129,14 +162,26 @@ def _apply(connection: Connection, file: SqlFile) -> None:
                 connection.execute(statement.encode())
             _record(connection, file)
         else:
-            with connection.transaction():
-                connection.execute(file.text.encode())
-                _record(connection, file)
+            _run(connection, file)
     except psycopg.Error as exc:
         raise MigrationError(
             f"{file.name} could not be applied: {_reason(exc)}",
             _hint(exc) or _what_stays(file),
         ) from exc
+
+
+def _run(connection: Connection, file: SqlFile) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(file.text.encode())
+            _record(connection, file)
+    except psycopg.errors.InvalidTableDefinition:
+        # A view whose columns changed cannot be replaced.
+        with connection.transaction():
+            for view in VIEW.findall(file.text):
+                connection.execute(sql.SQL("drop view imgsim.{}").format(sql.Identifier(view)))
+            connection.execute(file.text.encode())
+            _record(connection, file)
 
 
 def _reason(exc: psycopg.Error) -> str:

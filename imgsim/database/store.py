@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -35,6 +36,8 @@ LONGEST_SOCKET_PATH = 100
 LOCK_SECONDS = 900
 FOREIGN_BUT_HARMLESS = {"lost+found", ".DS_Store"}
 
+TELLING = re.compile(r"FATAL|PANIC|No space left|could not bind|Permission denied")
+
 HOST_BASED_AUTHENTICATION = """\
 local all all              trust
 host  all all 127.0.0.1/32 scram-sha-256
@@ -45,6 +48,23 @@ host  all all ::1/128      scram-sha-256
 def data_folder(store: Path) -> Path:
     """PostgreSQL's data folder in a store."""
     return store / f"postgresql-{binaries.POSTGRESQL_MAJOR}"
+
+
+def is_there(store: Path) -> bool:
+    """Whether a store has been set up.
+
+    Raises:
+        EmbeddedServerError: it is closed to this user.
+    """
+    try:
+        os.stat(data_folder(store))
+    except PermissionError as exc:
+        raise EmbeddedServerError(
+            f"no permission to look into {store}", "it is another user's: give another --store"
+        ) from exc
+    except OSError:
+        return False
+    return True
 
 
 def log_file(store: Path) -> Path:
@@ -58,8 +78,10 @@ def make(store: Path, user: binaries.ServerUser | None) -> None:
     Raises:
         EmbeddedServerError: it cannot be made or reached, or holds somebody's other files.
     """
+    fresh = not store.exists()
     try:
         store.mkdir(parents=True, exist_ok=True)
+        _refuse_others_store(store, user)
         names = set(os.listdir(store)) - FOREIGN_BUT_HARMLESS
         if names and not any(n == "server.lock" or n.startswith("postgresql-") for n in names):
             # Its owner and mode are about to change: not those of somebody's home or of /tmp.
@@ -76,7 +98,19 @@ def make(store: Path, user: binaries.ServerUser | None) -> None:
             "give another folder with --store, or IMGSIM_HOME for everything imgsim keeps",
         ) from exc
     if user and binaries.run_as(user, ["/bin/sh", "-c", 'cd "$0"', str(store)]).returncode:
+        if fresh:
+            store.rmdir()
         raise binaries.unreachable(store, user)
+
+
+def _refuse_others_store(store: Path, user: binaries.ServerUser | None) -> None:
+    """Root could take any user's store, and would lock that user out of it."""
+    owner = store.stat().st_uid
+    if user and owner not in (0, user.uid):
+        raise EmbeddedServerError(
+            f"{store} belongs to another user (number {owner})",
+            "run imgsim as that user, or give another --store",
+        )
 
 
 @contextlib.contextmanager
@@ -102,6 +136,7 @@ def initialise(store: Path, user: binaries.ServerUser | None) -> None:
     """Set up PostgreSQL's data folder if there is none; whole, or not at all."""
     data = data_folder(store)
     if data.exists():
+        data.chmod(0o700)  # a copy may have come without its mode, and PostgreSQL insists on it
         return
     for unfinished in store.glob(f"{data.name}.*"):
         # The initdb of a process that was killed may still be writing there.
@@ -157,6 +192,9 @@ def password(store: Path, user: binaries.ServerUser | None) -> str:
 def last_lines(text: str, count: int = 3) -> str:
     """The end of what a program said, on one line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # The reason often comes first, and what ends because of it after.
+    telling = [line for line in lines if TELLING.search(line)]
+    lines = telling or lines
     return " / ".join(lines[-count:]) or "it said nothing"
 
 

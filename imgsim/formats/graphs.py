@@ -17,7 +17,7 @@ from imgsim.formats.tables import write_delimited
 ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # A GraphML id is an NMTOKEN; of the letters beyond ASCII, validators do not all allow the same.
 NOT_IN_TOKEN = re.compile("[^-.:A-Z_a-z0-9]")
-ESCAPED = re.compile("_(?=x[0-9A-F]*_)")
+ESCAPED = re.compile("_(?=x)")
 GEXF = "http://gexf.net/1.3"
 GRAPHML = "http://graphml.graphdrawing.org/xmlns"
 
@@ -139,7 +139,7 @@ def xml_id(value: object) -> str:
 
 
 def _escaped(value: object, refused: re.Pattern[str]) -> str:
-    # What looks like an escape already is escaped itself, or two ids could become one.
+    # What could begin an escape is escaped itself, or two ids could become one.
     text = ESCAPED.sub("_x5F_", str(value))
     return refused.sub(lambda match: f"_x{ord(match[0]):X}_", text)
 

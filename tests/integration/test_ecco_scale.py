@@ -270,13 +270,11 @@ EXPORTS: dict[str, tuple[str, list[object]]] = {
     "documents": ("imgsim.ecco_document", []),
     "embeddings": ("imgsim.embedding_resnet50", []),
     "neighbours": (
-        "imgsim.neighbour n join imgsim.model m using (model_id)"
-        " where m.name = 'resnet50' and rank <= 4",
+        "imgsim.neighbour join imgsim.model using (model_id) where name = 'resnet50' and rank <= 4",
         ["-k", 4],
     ),
     "pairs": (
-        "imgsim.pair p join imgsim.model m using (model_id)"
-        " where m.name = 'resnet50' and similarity >= 0.94",
+        "imgsim.pair_ecco where model = 'resnet50' and similarity >= 0.94",
         ["--threshold", 0.94],
     ),
     "groups-of-books": ("imgsim.book_graph('resnet50', 0.94)", ["--threshold", 0.94]),

@@ -278,3 +278,43 @@ def test_every_definition_is_in_the_database(connection: Connection) -> None:
     ).fetchall()
     assert defined
     assert defined <= {row[0] for row in there}
+
+
+def test_a_function_whose_answer_or_arguments_changed_is_replaced(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = [
+        migrations.SqlFile(
+            file.name,
+            file.text.replace(
+                "shared integer,\n    images bigint,", "shared integer,\n    images text,"
+            )
+            .replace("coalesce(c.images, 0),", "coalesce(c.images, 0)::text,")
+            .replace("k integer default 4,", "k integer default 4,\n    spare integer default 0,"),
+        )
+        if file.name == "sql/overlap.sql"
+        else file
+        for file in migrations.repeatable_files()
+    ]
+    monkeypatch.setattr(migrations, "repeatable_files", lambda: changed)
+    assert "sql/overlap.sql" in migrations.apply(connection)
+    rows = connection.execute(
+        "select oid::regprocedure::text from pg_proc where proname = 'overlap'"
+    ).fetchall()
+    assert rows == [("overlap(integer,integer,text,text,bigint[])",)]
+
+
+def test_a_view_whose_columns_changed_is_replaced(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = [
+        migrations.SqlFile(file.name, file.text.replace("    f.bytes,\n", ""))
+        if file.name == "sql/failure.sql"
+        else file
+        for file in migrations.repeatable_files()
+    ]
+    monkeypatch.setattr(migrations, "repeatable_files", lambda: changed)
+    migrations.apply(connection)
+    columns = [c.name for c in connection.execute("select * from imgsim.failure").description or ()]
+    assert "bytes" not in columns
+    assert "reason" in columns

@@ -1,0 +1,64 @@
+"""A store for the time of a benchmark, and synthetic vectors to fill it with."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from imgsim.database import connection as database
+from imgsim.database import embedded
+from imgsim.database.connection import Connection
+from imgsim.models import Model
+from imgsim.settings import ExternalServer, Settings
+from tests.vectors import Vectors, clustered, store
+
+IMAGES = 13_151
+"""As many as the botanical illustrations of the original study."""
+
+LATENT = 32
+
+
+@contextmanager
+def temporary_store() -> Iterator[tuple[Connection, str, Path]]:
+    """A store of its own, stopped and removed afterwards: connection, libpq string, and folder."""
+    with tempfile.TemporaryDirectory(prefix="imgsim-bench-", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # as root, the server runs as another user
+        server = embedded.ensure_running(folder / "store", idle_minutes=0)
+        try:
+            settings = Settings(ExternalServer(server.conninfo(), "the benchmark"))
+            with database.connect(settings) as connection:
+                yield connection, server.conninfo(), folder
+        finally:
+            embedded.stop(folder / "store")
+
+
+def model_with(connection: Connection, name: str, vectors: Vectors) -> Model:
+    """A model with these vectors, and statistics as after an ingest."""
+    model = store(connection, name, vectors)
+    connection.execute("analyze")
+    return model
+
+
+def pooled_features(dimension: int, seed: int = 0) -> Vectors:
+    """Unit vectors as networks give them: positive, with far fewer degrees of freedom than values.
+
+    Pictures in tight groups would be too easy for an HNSW index, independent values too hard.
+    """
+    rng = np.random.default_rng(seed)
+    latent = rng.normal(size=(IMAGES, LATENT)) / np.sqrt(LATENT)
+    values = latent @ rng.normal(size=(LATENT, dimension)) + 0.5 * rng.normal(size=dimension)
+    values = np.maximum(values, 0) + 0.05 * np.abs(rng.normal(size=values.shape))
+    return np.asarray(values / np.linalg.norm(values, axis=1, keepdims=True), np.float32)
+
+
+def two_models(dimension: int) -> tuple[Vectors, Vectors]:
+    """Vectors of as many images by two models that agree as often as not."""
+    vectors = clustered(IMAGES, dimension)
+    noise = np.random.default_rng(1).normal(scale=0.15 / np.sqrt(dimension), size=vectors.shape)
+    other = vectors + noise
+    return vectors, np.asarray(other / np.linalg.norm(other, axis=1, keepdims=True), np.float32)

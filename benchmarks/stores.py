@@ -45,7 +45,7 @@ def model_with(connection: Connection, name: str, vectors: Vectors) -> Model:
 
 
 def pooled_features(dimension: int, seed: int = 0) -> Vectors:
-    """Unit vectors as networks give them: positive, with far fewer degrees of freedom than values.
+    """Unit vectors in the manner of pooled features: positive, of few degrees of freedom.
 
     Pictures in tight groups would be too easy for an HNSW index, independent values too hard.
     """

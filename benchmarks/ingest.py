@@ -22,7 +22,7 @@ from imgsim.database.connection import Connection
 from imgsim.embedding import IMAGENET_DEVIATION, IMAGENET_MEAN
 from imgsim.images import Found, Picture
 from imgsim.ingest import ingest
-from imgsim.pipeline import Options
+from imgsim.ingest.pipeline import Options
 from imgsim.preprocess import prepare
 from imgsim.settings import UNTRAINED
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from imgsim import bibliography, models, neighbours, pairs
+from imgsim import models, neighbours, pairs
+from imgsim.bibliography import identifiers
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError
 
@@ -24,8 +25,8 @@ NUMBER_COLUMNS = (
     *("publication_year", "publication_decade"),
 )
 NORMAL_FORMS: dict[str, Callable[[str], str | None]] = {
-    "ecco_id": bibliography.ecco_id,
-    "estc_id": bibliography.estc_id,
+    "ecco_id": identifiers.ecco_id,
+    "estc_id": identifiers.estc_id,
 }
 CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|<>|!=|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
 

@@ -2,7 +2,7 @@
 --   select * from imgsim.overlap(k => 4);
 --   select * from imgsim.overlap(only_images => array(
 --       select image_id from imgsim.image_ecco where publication_decade = 1750));
--- needs: overlap_by_image
+-- needs: require_neighbours
 create or replace function imgsim.overlap(
     k integer default 4,
     model_a text default 'resnet18',
@@ -16,12 +16,34 @@ returns table (
 )
 language plpgsql
 as $$
+declare
+    a smallint := imgsim.require_neighbours(model_a, k);
+    b smallint := imgsim.require_neighbours(model_b, k);
 begin
+    if k < 1 then
+        raise exception 'k is %, and must be at least 1', k using errcode = 'invalid_parameter_value';
+    end if;
     return query
-    with counted as (
-        select o.shared, count(*) as images
-        from imgsim.overlap_by_image(k, model_a, model_b, only_images) o
-        group by o.shared
+    with listed as (
+        select n.image_id
+        from imgsim.neighbour n
+        where n.model_id = a and n.rank = 1
+        intersect
+        select n.image_id
+        from imgsim.neighbour n
+        where n.model_id = b and n.rank = 1
+    ), agreed as (
+        select n.image_id, count(*) as shared
+        from imgsim.neighbour n
+        join imgsim.neighbour o using (image_id, other_id)
+        where n.model_id = a and n.rank <= overlap.k and o.model_id = b and o.rank <= overlap.k
+        group by n.image_id
+    ), counted as (
+        select coalesce(g.shared, 0) as shared, count(*) as images
+        from listed l
+        left join agreed g using (image_id)
+        where only_images is null or l.image_id = any(only_images)
+        group by 1
     )
     select s.shared, coalesce(c.images, 0),
         round(100.0 * coalesce(c.images, 0) / nullif(sum(c.images) over (), 0), 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from imgsim import export, neighbours, pairs
 from imgsim.database.connection import Connection
 from imgsim.export import Outcome, Target
-from imgsim.joined import Joined
+from imgsim.export.joined import Joined
 from imgsim.models import Model
 from tests.vectors import clustered, store
 

@@ -19,7 +19,7 @@ def clustered(count: int, dimension: int, seed: int = 0) -> Vectors:
     centres = rng.normal(size=(max(2, count // 20), dimension))
     vectors = centres[rng.integers(len(centres), size=count)]
     vectors = vectors + rng.normal(scale=0.3, size=(count, dimension))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def store(connection: Connection, name: str, vectors: Vectors, books: int = 7) -> models.Model:

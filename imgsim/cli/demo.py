@@ -29,7 +29,8 @@ def demo(place: Place, weights: str | None) -> None:
 
     Everything happens in a store of its own, which `imgsim --store demo …` opens again.
     """
-    from imgsim import demo, metadata
+    from imgsim import demo
+    from imgsim.bibliography import metadata
 
     place = place.with_store(STORE)
     if place.database:
@@ -61,8 +62,9 @@ def _drawing(done: int, of: int) -> None:
 
 
 def _ingest(connection: Connection, folder: Path, weights: str | None) -> None:
-    from imgsim import ingest, models, pipeline
+    from imgsim import ingest, models
     from imgsim.cli.progress import ingest_progress
+    from imgsim.ingest import pipeline
 
     known = models.stored(connection)
     wanted = tuple(models.Wanted(m.name) for m in known) or _fresh_models(weights)

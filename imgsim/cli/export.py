@@ -89,7 +89,7 @@ def neighbours(
     In psql: select * from imgsim.neighbour_ecco;
     """
     from imgsim import export as exports
-    from imgsim import joined_likeness
+    from imgsim.export import joined_likeness
 
     target = _target("neighbours", TABLES + GRAPHS, **output)
     with place.connect() as connection:
@@ -130,7 +130,7 @@ def pairs(
     In psql: select * from imgsim.pair_ecco where similarity >= 0.94;
     """
     from imgsim import export as exports
-    from imgsim import joined_likeness
+    from imgsim.export import joined_likeness
 
     target = _target("pairs", TABLES + GRAPHS, **output)
     with place.connect() as connection:
@@ -157,7 +157,7 @@ def groups_of_books(
     In psql: select * from imgsim.book_graph('resnet50', 0.94);
     """
     from imgsim import export as exports
-    from imgsim import joined_likeness
+    from imgsim.export import joined_likeness
 
     target = _target("groups-of-books", TABLES + GRAPHS, **output)
     with place.connect() as connection:
@@ -178,7 +178,7 @@ def images(place: Place, /, **output: Any) -> None:
     In psql: select * from imgsim.image_ecco;
     """
     from imgsim import export as exports
-    from imgsim import joined
+    from imgsim.export import joined
 
     target = _target("images", TABLES, **output)
     with place.connect() as connection, exports.one_moment(connection):
@@ -196,7 +196,7 @@ def documents(place: Place, /, **output: Any) -> None:
     In psql: select * from imgsim.document_ecco;
     """
     from imgsim import export as exports
-    from imgsim import joined
+    from imgsim.export import joined
 
     target = _target("documents", TABLES, **output)
     with place.connect() as connection, exports.one_moment(connection):
@@ -215,7 +215,7 @@ def embeddings(place: Place, /, name: str | None, **output: Any) -> None:
     They are of unit length, as stored (half precision), written in single precision.
     """
     from imgsim import export as exports
-    from imgsim import joined
+    from imgsim.export import joined
 
     target = _target("embeddings", ARRAYS, **output)
     with place.connect() as connection:

@@ -14,8 +14,8 @@ from imgsim.settings import UNTRAINED
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
+    from imgsim.ingest.pipeline import Options, Summary
     from imgsim.models import Wanted
-    from imgsim.pipeline import Options, Summary
 
 SOME_FAILED = 3
 PREPROCESSES = ("fit", "square", "original", "crop")
@@ -92,7 +92,7 @@ def _options(
     workers: int | None,
     **others: Any,
 ) -> Options:
-    from imgsim.pipeline import Options
+    from imgsim.ingest.pipeline import Options
 
     settled = {
         key: value

@@ -12,9 +12,9 @@ from imgsim.cli.output import say, show, warn
 from imgsim.cli.place import Place, pass_place
 
 if TYPE_CHECKING:
+    from imgsim.bibliography.metadata import Loaded
+    from imgsim.bibliography.tables import Tally
     from imgsim.database.connection import Connection
-    from imgsim.metadata import Loaded
-    from imgsim.tables import Tally
 
 SOME_REFUSED = 3
 FEW = 3
@@ -36,7 +36,7 @@ def load(place: Place, files: tuple[Path, ...]) -> int:
     The column ecco_id must be there, of the others those that are. Further columns are kept in
     imgsim.ecco_document.extra. Exit code: 3 if rows could not be used.
     """
-    from imgsim import metadata
+    from imgsim.bibliography import metadata
 
     refused = 0
     with place.connect() as connection:
@@ -106,7 +106,7 @@ def link(
     without the ending. Rows that fit several files link none. Exit code: 3 if rows that name a
     picture could not be used.
     """
-    from imgsim import linking
+    from imgsim.bibliography import linking
 
     columns = linking.LinkColumns(file_column, ecco_id_column, page_column, illustration_column)
     with place.connect() as connection:
@@ -130,6 +130,6 @@ def link(
 
 
 def _show_coverage(connection: Connection) -> None:
-    from imgsim import metadata
+    from imgsim.bibliography import metadata
 
     show(metadata.coverage(connection), "table")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from imgsim.errors import ImgsimError
-from imgsim.pipeline import Summary
+from imgsim.ingest.pipeline import Summary
 
 LINE_SECONDS = 10.0
 

@@ -30,7 +30,7 @@ def load(place: Place, file: Path, name: str, key: str, replace: bool) -> int:
 
     In psql: select * from imgsim.image i join research.NAME r on r.illustration_id = i.name;
     """
-    from imgsim import research
+    from imgsim.bibliography import research
 
     with place.connect() as connection:
         loaded = research.load(connection, file, name, key, replace=replace)
@@ -56,7 +56,7 @@ def list_(place: Place, format_: str) -> None:
 
     In psql: select * from imgsim.research_status;
     """
-    from imgsim import research
+    from imgsim.bibliography import research
 
     with place.connect() as connection:
         answer = research.listed(connection)

@@ -114,14 +114,10 @@ def test_failures_of_files_that_are_gone_can_be_forgotten(imgsim: Imgsim, tmp_pa
     assert "no failures" in imgsim("report", "failures").err
 
 
-def start(settings: Settings, *arguments: object, **options: object) -> subprocess.Popen[bytes]:
+def start(settings: Settings, *arguments: object) -> subprocess.Popen[bytes]:
     assert isinstance(settings.target, ExternalServer)
     command = [sys.executable, "-m", "imgsim", "--database", settings.target.conninfo]
-    return subprocess.Popen(
-        [*command, *map(str, arguments)],
-        stderr=subprocess.PIPE,
-        **options,  # type: ignore[call-overload]
-    )
+    return subprocess.Popen([*command, *map(str, arguments)], stderr=subprocess.PIPE)
 
 
 def test_what_was_embedded_is_stored_every_few_seconds_and_a_request_to_end_is_obeyed(

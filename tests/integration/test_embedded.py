@@ -70,10 +70,7 @@ def new_store(reachable_folder: Path) -> Iterator[NewStore]:
 
     yield path
     for folder in made:
-        server = embedded.running(folder)
         embedded.stop(folder)
-        if server and server.socket_folder.parent == Path("/tmp"):
-            server.socket_folder.rmdir()
     shutil.rmtree(base, ignore_errors=True)
 
 
@@ -433,7 +430,7 @@ def test_a_link_where_the_socket_should_go_is_refused_and_not_followed(
     aim.mkdir()
     socket_folder = start(folder).socket_folder
     embedded.stop(folder)
-    socket_folder.rmdir()
+    assert not socket_folder.exists()
     socket_folder.symlink_to(aim)
     try:
         with pytest.raises(EmbeddedServerError, match="belongs to somebody else"):

@@ -11,10 +11,10 @@ import pandas as pd
 import psycopg
 import pytest
 
-from imgsim import export, joined, joined_likeness, neighbours
+from imgsim import export, neighbours
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
-from imgsim.export import Target
+from imgsim.export import Target, joined, joined_likeness
 from imgsim.formats import TABLES
 from imgsim.models import Model
 from tests.exporting import TITLE, likeness, stored_model, written

@@ -8,10 +8,11 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from imgsim import joined_likeness, pairs
+from imgsim import pairs
 from imgsim.database.connection import Connection
+from imgsim.export import joined_likeness
+from imgsim.export.joined import Joined
 from imgsim.formats import GRAPHS
-from imgsim.joined import Joined
 from imgsim.models import Model
 from tests.exporting import TITLE, likeness, stored_model, written
 from tests.formats import assert_valid_xml, read_csv

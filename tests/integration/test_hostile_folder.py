@@ -20,7 +20,7 @@ from imgsim import models
 from imgsim.database.connection import Connection
 from imgsim.images import path_text
 from imgsim.ingest import ingest
-from imgsim.pipeline import Options, Summary
+from imgsim.ingest.pipeline import Options, Summary
 from tests.conftest import Answer
 from tests.permissions import unprivileged
 from tests.pictures import (

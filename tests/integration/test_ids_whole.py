@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from imgsim import export, joined, joined_likeness, metadata, models, research
-from imgsim.bibliography import estc_id
+from imgsim import export, models
+from imgsim.bibliography import metadata, research
+from imgsim.bibliography.identifiers import estc_id
 from imgsim.database.connection import Connection
-from imgsim.export import Target
-from imgsim.joined import Joined
+from imgsim.export import Target, joined, joined_likeness
+from imgsim.export.joined import Joined
 from tests.formats import assert_valid_xml, read_csv
 
 few = settings(

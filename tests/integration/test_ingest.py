@@ -20,7 +20,7 @@ from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
 from imgsim.images import path_text
 from imgsim.ingest import ingest, survey
-from imgsim.pipeline import Options, Summary
+from imgsim.ingest.pipeline import Options, Summary
 from imgsim.settings import ExternalServer, Settings
 from tests.store import FAST, assert_same, contents, names
 

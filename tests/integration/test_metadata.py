@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgsim import linking, metadata
-from imgsim.bibliography import DOCUMENT_COLUMNS
+from imgsim.bibliography import linking, metadata
+from imgsim.bibliography.identifiers import DOCUMENT_COLUMNS
+from imgsim.bibliography.linking import LinkColumns
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.ingest import ingest
-from imgsim.linking import LinkColumns
-from imgsim.pipeline import Options
+from imgsim.ingest.pipeline import Options
 from tests.store import FAST
 
 Write = Callable[..., Path]

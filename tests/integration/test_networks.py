@@ -18,8 +18,9 @@ from imgsim.database.connection import Connection
 from imgsim.embedding import IMAGENET_DEVIATION, IMAGENET_MEAN, Embedder, choose_device
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
 from imgsim.ingest import ingest
-from imgsim.pipeline import Options
+from imgsim.ingest.pipeline import Options
 from imgsim.preprocess import prepare
+from imgsim.settings import UNTRAINED
 
 Draw = Callable[..., Image.Image]
 CPU = torch.device("cpu")
@@ -48,7 +49,7 @@ def test_vectors_are_those_of_plain_torchvision(
     architecture: str, dimension: int, mode: str, draw: Draw
 ) -> None:
     pixels = [prepare("fit", draw(seed, (300, 200), mode)) for seed in range(3)]
-    network = networks.load(architecture, networks.UNTRAINED)
+    network = networks.load(architecture, UNTRAINED)
     vectors = Embedder({"m": network}, CPU).embed(pixels, ["m"])["m"]
     assert vectors.shape == (3, dimension)
     for vector, own in zip(vectors, pixels, strict=True):
@@ -74,7 +75,7 @@ def test_stored_vectors_are_those_of_plain_torchvision_on_the_same_pixels(
 
 def test_bfloat16_stays_close_to_float32(draw: Draw) -> None:
     pixels = [prepare("fit", draw(seed, (300, 200))) for seed in range(4)]
-    network = networks.load("resnet18", networks.UNTRAINED)
+    network = networks.load("resnet18", UNTRAINED)
     exact = Embedder({"m": network}, CPU).embed(pixels, ["m"])["m"]
     fast = Embedder({"m": network}, CPU, torch.bfloat16).embed(pixels, ["m"])["m"]
     assert (exact * fast).sum(axis=1).min() >= 0.9999
@@ -82,7 +83,7 @@ def test_bfloat16_stays_close_to_float32(draw: Draw) -> None:
 
 def test_a_picture_gets_the_same_vector_in_any_batch(draw: Draw) -> None:
     pixels = [prepare("square", draw(seed)) for seed in range(9)]
-    embedder = Embedder({"m": networks.load("resnet18", networks.UNTRAINED)}, CPU)
+    embedder = Embedder({"m": networks.load("resnet18", UNTRAINED)}, CPU)
     together = embedder.embed(pixels, ["m"])["m"]
     for number in (0, 8):
         alone = embedder.embed([pixels[number]], ["m"])["m"]
@@ -111,7 +112,7 @@ def test_a_picture_gets_the_same_vector_in_any_batch(draw: Draw) -> None:
 def test_any_classification_network_gives_its_pooled_feature(
     architecture: str, dimension: int, draw: Draw
 ) -> None:
-    network = networks.load(architecture, networks.UNTRAINED)
+    network = networks.load(architecture, UNTRAINED)
     assert network.dimension == dimension
     vectors = Embedder({"m": network}, CPU).embed([prepare("fit", draw())], ["m"])["m"]
     assert vectors.shape == (1, dimension)
@@ -122,10 +123,10 @@ def test_untrained_weights_are_the_same_every_time_and_leave_the_seed_alone() ->
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
-    one = networks.load("resnet18", networks.UNTRAINED)
+    one = networks.load("resnet18", UNTRAINED)
     assert (torch.rand(3) == expected).all()
-    assert networks.load("resnet18", networks.UNTRAINED).weights == one.weights
-    assert networks.load("resnet34", networks.UNTRAINED).weights.sha256 != one.weights.sha256
+    assert networks.load("resnet18", UNTRAINED).weights == one.weights
+    assert networks.load("resnet34", UNTRAINED).weights.sha256 != one.weights.sha256
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgsim import research
+from imgsim.bibliography import research
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 

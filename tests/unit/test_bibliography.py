@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgsim.bibliography import NameParts, name_pattern, parse_name
+from imgsim.bibliography.identifiers import NameParts, name_pattern, parse_name
 from imgsim.errors import ImgsimError
 
 DIGITS = "0123456789"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgsim import bibliography
+from imgsim.bibliography import identifiers
 
 ecco_ids = st.from_regex(r"[0-9]{10}", fullmatch=True)
 short_estc_ids = st.builds(
@@ -18,20 +18,20 @@ short_estc_ids = st.builds(
 
 @given(ecco_ids)
 def test_an_ecco_id_comes_out_as_it_went_in(text: str) -> None:
-    assert bibliography.ecco_id(text) == text
-    assert not bibliography.lost_zeros(text)
+    assert identifiers.ecco_id(text) == text
+    assert not identifiers.lost_zeros(text)
 
 
 @given(st.integers(1_000_000, 9_999_999_999), st.sampled_from(["{}", "{}.0", " {} ", "{}."]))
 def test_an_ecco_id_read_as_a_number_gets_its_zeros_back(number: int, form: str) -> None:
     written = form.format(number)
-    assert bibliography.ecco_id(written) == f"{number:010}"
-    assert bibliography.lost_zeros(written) == (number < 10**9)
+    assert identifiers.ecco_id(written) == f"{number:010}"
+    assert identifiers.lost_zeros(written) == (number < 10**9)
 
 
 @given(st.text(max_size=14))
 def test_what_is_no_ecco_id_is_refused_and_never_changed_into_one(text: str) -> None:
-    found = bibliography.ecco_id(text)
+    found = identifiers.ecco_id(text)
     if found is not None:
         assert len(found) == 10
         assert found.isascii()
@@ -53,8 +53,8 @@ def test_what_is_no_ecco_id_is_refused_and_never_changed_into_one(text: str) -> 
     ],
 )
 def test_other_texts_are_no_ecco_ids(text: str) -> None:
-    assert bibliography.ecco_id(text) is None
-    assert not bibliography.lost_zeros(text)
+    assert identifiers.ecco_id(text) is None
+    assert not identifiers.lost_zeros(text)
 
 
 @given(
@@ -66,13 +66,13 @@ def test_other_texts_are_no_ecco_ids(text: str) -> None:
 def test_every_form_of_an_estc_id_has_one_short_form(
     short: str, agency: str, zeros: int, suffix: str
 ) -> None:
-    assert bibliography.estc_id(f"{agency}{short[0]}{'0' * zeros}{short[1:]}{suffix}") == short
-    assert bibliography.estc_id(short.lower()) == short
+    assert identifiers.estc_id(f"{agency}{short[0]}{'0' * zeros}{short[1:]}{suffix}") == short
+    assert identifiers.estc_id(short.lower()) == short
 
 
 @pytest.mark.parametrize("text", ["", "T", "T000000", "006123456", "T12 and T13", "(x)", "T12-3"])
 def test_other_texts_have_no_short_estc_form(text: str) -> None:
-    assert bibliography.estc_id(text) is None
+    assert identifiers.estc_id(text) is None
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_other_texts_have_no_short_estc_form(text: str) -> None:
     ],
 )
 def test_years_as_catalogues_write_them(text: str, expected: int | None) -> None:
-    assert bibliography.year(text) == expected
+    assert identifiers.year(text) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "expected"), [("320", 320), ("320.0", 320), ("0", 0), ("3.5", None), ("9" * 10, None)]
 )
 def test_counts_as_tables_write_them(text: str, expected: int | None) -> None:
-    assert bibliography.whole_number(text) == expected
+    assert identifiers.whole_number(text) == expected

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgsim.bibliography.tables import TableFile, Tally, open_table, unique_names
 from imgsim.errors import ImgsimError
-from imgsim.tables import TableFile, Tally, open_table, unique_names
 
 Rows = list[tuple[str | None, ...]]
 Write = Callable[..., Path]
@@ -80,7 +80,7 @@ def test_bytes_that_windows_1252_lacks_make_it_latin_1(write: Write) -> None:
 def test_a_character_that_two_blocks_share_is_not_broken(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from imgsim import delimited
+    from imgsim.bibliography import delimited
 
     monkeypatch.setattr(delimited, "BLOCK", 3)
     file = open_table(write("id,t\n1,ééé漢\n"))
@@ -133,7 +133,7 @@ def test_a_quotation_mark_not_written_twice_is_told(write: Write) -> None:
 
 
 def test_a_cell_without_measure_is_an_error(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    from imgsim import delimited
+    from imgsim.bibliography import delimited
 
     monkeypatch.setattr(delimited, "LONGEST_CELL", 1000)
     file = write("id,title\n1,a\n2," + "x" * 2000 + "\n")

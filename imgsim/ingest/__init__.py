@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from imgsim import images, models
-from imgsim.bibliography import ECCO_NAME, name_pattern
-from imgsim.catalogue import Catalogue
+from imgsim.bibliography.identifiers import ECCO_NAME, name_pattern
 from imgsim.database.connection import Connection
 from imgsim.images import Refused
-from imgsim.pipeline import Files, Options, Pipeline, Progress, Summary
-from imgsim.planning import FLUSH, Planner
+from imgsim.ingest.catalogue import Catalogue
+from imgsim.ingest.pipeline import Files, Options, Pipeline, Progress, Summary
+from imgsim.ingest.planning import FLUSH, Planner
 
 
 def ingest(

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imgsim import bibliography
+from imgsim.bibliography import identifiers
+from imgsim.bibliography.tables import Row, TableFile, Tally, open_table
 from imgsim.database.connection import Connection
 from imgsim.images import path_text
-from imgsim.tables import Row, TableFile, Tally, open_table
 
 BATCH = 10_000
 
@@ -173,12 +173,12 @@ def _stage(connection: Connection, linked: Linked, columns: LinkColumns) -> None
         for row in file.rows(linked.ragged):
             linked.rows += 1
             value, text = (row.values[at_file] or "").strip(), (row.values[at_id] or "").strip()
-            ecco_id = bibliography.ecco_id(text)
+            ecco_id = identifiers.ecco_id(text)
             if ecco_id is None or not value:
                 which = f"{columns.ecco_id} {text or 'blank'}" if value else f"no {columns.file}"
                 linked.unusable.add(f"line {row.number}: {which}")
                 continue
-            if bibliography.lost_zeros(text):
+            if identifiers.lost_zeros(text):
                 linked.padded.add(f"{text} is {ecco_id}")
             known = [_number(row, at, linked) for at in numbers]
             for form in _forms(value):
@@ -187,7 +187,7 @@ def _stage(connection: Connection, linked: Linked, columns: LinkColumns) -> None
 
 def _number(row: Row, at: int | None, linked: Linked) -> int | None:
     text = ((row.values[at] if at is not None else None) or "").strip()
-    number = bibliography.whole_number(text) if text else None
+    number = identifiers.whole_number(text) if text else None
     if text and text != "NA" and number is None:
         linked.unread.add(f"line {row.number}: {text}")
     return number

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgsim import images, models
-from imgsim.catalogue import Catalogue, Record, StoredFrame
 from imgsim.images import Found, Frame, Ignored, Picture, Refused
-from imgsim.planning import FLUSH, Planner, Settled, Step, Work
+from imgsim.ingest.catalogue import Catalogue, Record, StoredFrame
+from imgsim.ingest.planning import FLUSH, Planner, Settled, Step, Work
 from imgsim.preprocess import draft_size, prepare
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from imgsim.catalogue import Catalogue, StoredFrame
 from imgsim.images import Found, Ignored, Refused, digest
+from imgsim.ingest.catalogue import Catalogue, StoredFrame
 
 CHUNK_FILES = 512
 WAIT_SECONDS = 0.3

@@ -16,11 +16,11 @@ from typing import Any
 
 from imgsim.database.connection import Connection, table
 from imgsim.errors import ImgsimError
+from imgsim.export.joined import Joined, Step, streamed
 from imgsim.formats import GRAPHS, TABLES, WITHOUT_PARTNER, arrays, datapackage, graphs, tables
 from imgsim.formats.columns import Column, Counted, Row
 from imgsim.formats.datapackage import Resource
 from imgsim.formats.unfinished import refuse_existing, unfinished
-from imgsim.joined import Joined, Step, streamed
 from imgsim.models import Model
 from imgsim.version import __version__
 

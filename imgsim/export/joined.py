@@ -1,6 +1,6 @@
 """What is exported: rows joined with their partners, counted before and after each join.
 
-Here images, books and vectors; likeness is in `imgsim.joined_likeness`.
+Here images, books and vectors; likeness is in `imgsim.export.joined_likeness`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from imgsim import delimited
+from imgsim.bibliography import delimited
 from imgsim.errors import ImgsimError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from imgsim import neighbours
 from imgsim.database.connection import Connection
-from imgsim.joined import Joined, Query, Step, one_row
+from imgsim.export.joined import Joined, Query, Step, one_row
 from imgsim.models import Model
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pgvector import HalfVector
 from psycopg import sql
 
-from imgsim.bibliography import NameParts, parse_name
+from imgsim.bibliography.identifiers import NameParts, parse_name
 from imgsim.database.connection import Connection
 from imgsim.images import Found, Frame, Refused, path_from_text, path_text
 from imgsim.models import Model

@@ -1,4 +1,4 @@
-"""Identifiers of ECCO and ESTC, and the bibliography of the books the images come from."""
+"""Identifiers of ECCO and ESTC, and what a file's name says of the picture."""
 
 from __future__ import annotations
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from psycopg import sql
 
-from imgsim import bibliography
-from imgsim.bibliography import DOCUMENT_COLUMNS, NUMBER_COLUMNS, YEAR_COLUMNS
+from imgsim.bibliography import identifiers
+from imgsim.bibliography.identifiers import DOCUMENT_COLUMNS, NUMBER_COLUMNS, YEAR_COLUMNS
+from imgsim.bibliography.tables import MISSING, Row, TableFile, Tally, open_table
 from imgsim.database.connection import Connection, Table, table
-from imgsim.tables import MISSING, Row, TableFile, Tally, open_table
 
 KEY = "ecco_id"
 ORIGINAL = "_original"
@@ -90,11 +90,11 @@ class Columns:
     def document(self, row: Row, findings: Findings) -> list[object] | None:
         """A row as the columns of `imgsim.ecco_document`; None, and noted, without a usable id."""
         given = {column: (row.values[at] or "").strip() for column, at in self.known.items()}
-        ecco_id = bibliography.ecco_id(given[KEY])
+        ecco_id = identifiers.ecco_id(given[KEY])
         if ecco_id is None:
             findings.unusable.add(f"line {row.number}: {given[KEY] or 'blank'}")
             return None
-        if bibliography.lost_zeros(given[KEY]):
+        if identifiers.lost_zeros(given[KEY]):
             findings.padded.add(f"{given[KEY]} is {ecco_id}")
         extra = {name: row.values[at] for name, at in self.further.items()}
         extra = {name: text for name, text in extra.items() if not _is_missing(text)}
@@ -118,7 +118,7 @@ def _value(column: str, text: str, where: str, findings: Findings) -> str | int 
     if not text:
         return None
     if column == "estc_id":
-        short = bibliography.estc_id(text)
+        short = identifiers.estc_id(text)
         if short is None:
             findings.unknown_estc.add(f"{where}: {text}")
         elif short != text:
@@ -126,7 +126,7 @@ def _value(column: str, text: str, where: str, findings: Findings) -> str | int 
         return short or text
     if column not in NUMBER_COLUMNS:
         return text
-    reading = bibliography.year if column in YEAR_COLUMNS else bibliography.whole_number
+    reading = identifiers.year if column in YEAR_COLUMNS else identifiers.whole_number
     number = reading(text)
     if number is None:
         findings.unread.add(f"{where}: {column} {text}")

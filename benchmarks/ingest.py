@@ -17,10 +17,11 @@ import torch
 
 from benchmarks import measure
 from benchmarks.stores import temporary_store
-from imgsim import images, models, networks
+from imgsim import files, images, models, networks
 from imgsim.database.connection import Connection
 from imgsim.embedding import IMAGENET_DEVIATION, IMAGENET_MEAN
-from imgsim.images import Found, Picture
+from imgsim.files import Found
+from imgsim.images import Picture
 from imgsim.ingest import ingest
 from imgsim.ingest.pipeline import Options
 from imgsim.preprocess import prepare
@@ -63,9 +64,9 @@ def main(arguments: Sequence[str]) -> None:
 
 def sample(path: Path, count: int) -> list[Found]:
     """Image files taken at equal distances through a folder."""
-    files = [found for found in images.find([path]) if isinstance(found, Found)]
-    chosen = np.linspace(0, len(files) - 1, min(count, len(files))).astype(int)
-    return [files[number] for number in chosen]
+    every = [found for found in files.find([path]) if isinstance(found, Found)]
+    chosen = np.linspace(0, len(every) - 1, min(count, len(every))).astype(int)
+    return [every[number] for number in chosen]
 
 
 def copy(files: Sequence[Found], folder: Path) -> Path:

@@ -1,29 +1,21 @@
-"""Finds image files, and opens them as 8-bit grey or RGB; a bad file is a value, no exception."""
+"""Opens image files as 8-bit grey or RGB; a bad file is a value, not an exception."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import stat
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from imgsim.errors import NotFoundError
+from imgsim.files import Found, Refused, os_reason
 from imgsim.tiff import Pages, read_pages
 
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "JPEG2000")
-SUFFIXES = frozenset(
-    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".gif", ".bmp", ".dib"}
-    | {".webp", ".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c"}
-)
 MAX_MEGAPIXELS = 250.0
 LARGE_PIXELS = 40_000_000
 
@@ -44,33 +36,6 @@ _large = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file that may be an image. `path` is absolute, as Python's file functions take it."""
-
-    path: str
-    size: int
-    modified_ns: int
-
-
-@dataclass(frozen=True)
-class Ignored:
-    """A file that does not claim to be an image."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A file, or one frame of it, that cannot be taken in: at which stage, and why."""
-
-    path: str
-    stage: str
-    reason: str
-    frame: int = 1
-    size: int | None = None
-
-
-@dataclass(frozen=True)
 class Frame:
     """Which page of how many a picture is, its size in pixels, and its mode in the file."""
 
@@ -88,111 +53,6 @@ class Picture:
 
     frame: Frame
     image: Image.Image
-
-
-def path_text(path: str) -> str:
-    r"""The path as text that PostgreSQL, CSV and a terminal can hold; `path_from_text` undoes it.
-
-    A byte that is not UTF-8 becomes ``\xNN``, and a backslash of the name itself ``\\``.
-
-    >>> path_text("/scans/Fu\udcdfnote\\2.png")
-    '/scans/Fu\\xdfnote\\\\2.png'
-    """
-    if os.sep == "\\":
-        return path.replace("\\", "/")
-    return re.sub(
-        r"[\udc80-\udcff]",
-        lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}",
-        path.replace("\\", "\\\\"),
-    )
-
-
-def path_from_text(text: str) -> str:
-    """The path that `path_text` wrote."""
-    if os.sep == "\\":
-        return text
-    return re.sub(
-        r"\\(?:\\|x([0-9a-f]{2}))",
-        lambda match: chr(0xDC00 + int(match[1], 16)) if match[1] else "\\",
-        text,
-    )
-
-
-def find(paths: Iterable[Path]) -> Iterator[Found | Ignored | Refused]:
-    """Walk folders and files in a fixed order, one folder at a time.
-
-    A file named by itself is taken whatever its ending; links to folders inside are not followed.
-
-    Raises:
-        NotFoundError: one of `paths` does not exist (before anything is found).
-    """
-    found = roots(paths)
-    folders = {root for root in found if os.path.isdir(root)}
-    for root in sorted(found):
-        if root not in folders:
-            yield _look_at(root)
-        elif folders.isdisjoint(map(str, Path(root).parents)):
-            yield from (item for item in _walk(root) if item.path not in found)
-
-
-def roots(paths: Iterable[Path]) -> set[str]:
-    """The paths as they are stored: absolute, links in them followed.
-
-    Raises:
-        NotFoundError: one of them does not exist.
-    """
-    found: set[str] = set()
-    for path in paths:
-        if not os.path.lexists(path):
-            raise NotFoundError(f"there is no file or folder {path}", "see that the path is right")
-        found.add(os.path.realpath(path))
-    return found
-
-
-def _walk(root: str) -> Iterator[Found | Ignored | Refused]:
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            with os.scandir(folder) as entries:
-                listed = sorted(
-                    (entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries
-                )
-        except OSError as exc:
-            yield Refused(folder, "scan", f"cannot list the folder: {_os_reason(exc)}")
-            continue
-        waiting.extend(
-            os.path.join(folder, name) for name, is_folder in reversed(listed) if is_folder
-        )
-        for name, is_folder in listed:
-            path = os.path.join(folder, name)
-            if is_folder or os.path.isdir(path):
-                continue
-            if name.startswith(".") or os.path.splitext(name)[1].lower() not in SUFFIXES:
-                yield Ignored(path)
-            else:
-                yield _look_at(path)
-
-
-def _look_at(path: str) -> Found | Refused:
-    try:
-        found = os.stat(path)
-    except OSError as exc:
-        return Refused(path, "scan", _os_reason(exc))
-    if not stat.S_ISREG(found.st_mode):
-        return Refused(path, "scan", "not a regular file (a device, pipe or socket)")
-    return Found(path, found.st_size, found.st_mtime_ns)
-
-
-def digest(found: Found) -> str | Refused:
-    """SHA-256 of a file in hexadecimal."""
-    if found.size == 0:
-        return Refused(found.path, "read", "empty file (0 bytes)", size=0)
-    try:
-        with open(found.path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as exc:
-        return Refused(found.path, "read", _os_reason(exc), size=found.size)
 
 
 def decode(
@@ -321,7 +181,7 @@ def _reason(found: Found, exc: Exception, kind: str | None) -> str:
     if isinstance(exc, _UnfitError):
         return str(exc)
     if isinstance(exc, OSError) and exc.errno is not None:
-        return _os_reason(exc)
+        return os_reason(exc)
     if isinstance(exc, MemoryError):
         return "not enough memory to decode it"
     start = _start(found)
@@ -392,11 +252,3 @@ def _stranger(start: bytes) -> str:
     if len(text) > 2 and text.isprintable() and "\ufffd" not in text:
         return f"not an image: it looks like text ({text!r})"
     return f"not an image that can be read (it begins with the bytes {start[:8].hex(' ')})"
-
-
-def _os_reason(exc: OSError) -> str:
-    if isinstance(exc, PermissionError):
-        return "no permission to read it"
-    if isinstance(exc, FileNotFoundError):
-        return "no such file (a broken link, or removed meanwhile)"
-    return exc.strerror or str(exc)

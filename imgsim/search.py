@@ -11,10 +11,10 @@ import numpy.typing as npt
 import psycopg
 from pgvector import HalfVector
 
-from imgsim import images, models
+from imgsim import files, images, models
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError
-from imgsim.images import Found, Refused, path_text
+from imgsim.files import Found, Refused, path_text
 
 COLUMNS = """
     s.rank, s.similarity, s.name, i.publication_year, i.ecco_full_title, s.ecco_id,
@@ -68,8 +68,8 @@ def find_query(connection: Connection, image: str) -> Query:
 
 
 def _query_of_file(connection: Connection, path: str) -> Query:
-    file = next(images.find([Path(path)]))
-    sha256 = images.digest(file) if isinstance(file, Found) else file
+    file = next(files.find([Path(path)]))
+    sha256 = files.digest(file) if isinstance(file, Found) else file
     if isinstance(sha256, Refused) or not isinstance(file, Found):
         reason = sha256.reason if isinstance(sha256, Refused) else "not a file"
         raise ImgsimError(f"cannot read {path}: {reason}", "give another image")

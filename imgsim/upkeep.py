@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
-from imgsim.images import path_from_text, path_text
+from imgsim.files import path_from_text, path_text
 from imgsim.models import stored
 from imgsim.neighbours import lists_naming, mend
 from imgsim.pairs import stay_current
@@ -93,25 +93,3 @@ def relocate(connection: Connection, old: str, new: str) -> int:
     if moved == 0:
         raise ImgsimError(f"no image is stored under {old}", "imgsim doctor shows what is stored")
     return moved
-
-
-def forget_failures(connection: Connection, paths: Sequence[str] | None = None) -> int:
-    """Drop recorded failures under files or folders, or of all files that are gone; how many."""
-    rows = connection.execute(
-        """
-        select f.failure_id, f.path
-        from imgsim.ingest_failure f
-        where %(paths)s::text[] is null or exists (
-            select from unnest(%(paths)s::text[]) as p
-            where f.path = p or starts_with(f.path, rtrim(p, '/') || '/'))
-        """,
-        {"paths": None if paths is None else [path_text(path) for path in paths]},
-    ).fetchall()
-    gone = [
-        number
-        for number, path in rows
-        if paths is not None or not os.path.lexists(path_from_text(path))
-    ]
-    return connection.execute(
-        "delete from imgsim.ingest_failure where failure_id = any(%s)", [gone]
-    ).rowcount

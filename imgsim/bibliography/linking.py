@@ -9,7 +9,7 @@ from pathlib import Path
 from imgsim.bibliography import identifiers
 from imgsim.bibliography.tables import Row, TableFile, Tally, open_table
 from imgsim.database.connection import Connection
-from imgsim.images import path_text
+from imgsim.files import path_text
 
 BATCH = 10_000
 

@@ -170,7 +170,7 @@ def remove(place: Place, paths: tuple[Path, ...], missing: bool, yes: bool) -> N
     """
     import os
 
-    from imgsim import upkeep
+    from imgsim import failures, upkeep
 
     if bool(paths) == missing:
         raise click.UsageError("give paths, or --missing")
@@ -184,7 +184,7 @@ def remove(place: Place, paths: tuple[Path, ...], missing: bool, yes: bool) -> N
             if not yes:
                 confirm(f"Remove {len(ids):,} images from the store (no file is touched)?")
             say(f"{upkeep.remove(connection, ids):,} images removed")
-        forgotten = upkeep.forget_failures(connection, places)
+        forgotten = failures.forget_under(connection, places)
     if forgotten:
         say(f"{forgotten:,} recorded failures forgotten")
     elif not ids:

@@ -67,7 +67,7 @@ class _Count(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        from imgsim.images import Ignored, find
+        from imgsim.files import Ignored, find
 
         count = 0
         with contextlib.suppress(ImgsimError):  # a path that is not there is the ingest's to tell

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from imgsim import images, models
+from imgsim import failures, files, models
 from imgsim.bibliography.identifiers import ECCO_NAME, name_pattern
 from imgsim.database.connection import Connection
-from imgsim.images import Refused
+from imgsim.files import Refused
 from imgsim.ingest.catalogue import Catalogue
 from imgsim.ingest.pipeline import Files, Options, Pipeline, Progress, Summary
 from imgsim.ingest.planning import FLUSH, Planner
@@ -35,17 +35,17 @@ def ingest(
     """
     pattern = name_pattern(options.pattern or ECCO_NAME)
     paths = list(paths)
-    files = _existing(paths)
+    found = _existing(paths)
     chosen = [models.ensure(connection, wanted) for wanted in options.wanted]
     catalogue = Catalogue(connection, chosen, pattern)
-    catalogue.begin_run(_arguments(options))
+    run_id = catalogue.begin_run(_arguments(options))
     pipeline = Pipeline(catalogue, chosen, options, on_progress)
     status = "failed"
     try:
-        pipeline.run(files)
-        roots = sorted(images.roots(paths))
+        pipeline.run(found)
+        roots = sorted(files.roots(paths))
         if options.limit is None:
-            catalogue.forget_failures_before_this_run(roots)
+            failures.forget_before_run(connection, run_id, roots)
         if options.pattern is not None:
             catalogue.read_names_again(roots)
         for model in chosen:
@@ -79,8 +79,8 @@ def survey(connection: Connection, paths: Iterable[Path], options: Options) -> S
 
 def _existing(paths: Iterable[Path]) -> Files:
     """The files under paths; the first is asked for at once, so that a wrong path is told early."""
-    files = images.find(list(paths))
-    return itertools.chain(list(itertools.islice(files, 1)), files)
+    found = files.find(list(paths))
+    return itertools.chain(list(itertools.islice(found, 1)), found)
 
 
 def _arguments(options: Options) -> dict[str, object]:

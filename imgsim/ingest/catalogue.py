@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from pgvector import HalfVector
 from psycopg import sql
 
+from imgsim import failures
 from imgsim.bibliography.identifiers import NameParts, parse_name
 from imgsim.database.connection import Connection
-from imgsim.images import Found, Frame, Refused, path_from_text, path_text
+from imgsim.files import Found, Refused, path_from_text, path_text
+from imgsim.images import Frame
 from imgsim.models import Model
 from imgsim.version import __version__
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 FILE_LOCKS = 730_581
+CONTENT_LOCKS = 730_582
 
 
 @dataclass(frozen=True)
@@ -136,23 +139,37 @@ class Catalogue:
         """Whether a stored file was taken in on this machine and is not there any more."""
         return frames[0].host == self._host and not os.path.lexists(path_from_text(frames[0].path))
 
-    def lock(self, paths: Sequence[str]) -> set[str]:
+    def lock(self, paths: Iterable[str]) -> set[str]:
         """Those of the paths that no other ingest works on; they are now locked to this one."""
         texts = {path_text(path): path for path in paths}
-        rows = self._connection.execute(
-            "select p from unnest(%s::text[]) as p where pg_try_advisory_lock(%s, hashtext(p))",
-            [list(texts), FILE_LOCKS],
-        )
-        return {texts[row[0]] for row in rows}
+        return {texts[text] for text in self._lock(FILE_LOCKS, list(texts))}
 
     def unlock(self, paths: Iterable[str]) -> None:
-        """Let other ingests have these paths; a connection that broke has let go of them."""
-        if self._connection.closed:
-            return
-        self._connection.execute(
-            "select pg_advisory_unlock(%s, hashtext(p)) from unnest(%s::text[]) as p",
-            [FILE_LOCKS, [path_text(path) for path in paths]],
+        """Let other ingests have these paths."""
+        self._unlock(FILE_LOCKS, [path_text(path) for path in paths])
+
+    def lock_contents(self, hashes: Iterable[str]) -> set[str]:
+        """Those of the contents that no other ingest is embedding; locked to this one, too."""
+        return self._lock(CONTENT_LOCKS, list(hashes))
+
+    def unlock_contents(self, hashes: Iterable[str]) -> None:
+        """Let other ingests have these contents."""
+        self._unlock(CONTENT_LOCKS, list(hashes))
+
+    def _lock(self, kind: int, texts: list[str]) -> set[str]:
+        rows = self._connection.execute(
+            "select t from unnest(%s::text[]) as t where pg_try_advisory_lock(%s, hashtext(t))",
+            [texts, kind],
         )
+        return {row[0] for row in rows}
+
+    def _unlock(self, kind: int, texts: list[str]) -> None:
+        # A connection that broke has let go of its locks.
+        if texts and not self._connection.closed:
+            self._connection.execute(
+                "select pg_advisory_unlock(%s, hashtext(t)) from unnest(%s::text[]) as t",
+                [kind, texts],
+            )
 
     def touch(self, found: Found) -> None:
         """Take note of a new modification time of unchanged content."""
@@ -160,7 +177,7 @@ class Catalogue:
             "update imgsim.image set modified_ns = %s where path = %s",
             [found.modified_ns, path_text(found.path)],
         )
-        self._forget_failures([found.path])
+        failures.forget(self._connection, [found.path])
 
     def move(self, frames: Sequence[StoredFrame], found: Found) -> bool:
         """Give stored frames the new path of their file; False if another has moved them."""
@@ -186,7 +203,7 @@ class Catalogue:
                         *(stored.image_id, stored.path),
                     ],
                 ).rowcount
-            self._forget_failures([found.path])
+            failures.forget(self._connection, [found.path])
         return moved == len(frames)
 
     def write(self, records: Sequence[Record], refused: Sequence[Refused]) -> None:
@@ -199,10 +216,12 @@ class Catalogue:
             for name, model in self._models.items():
                 self._write_vectors(name, model, ids, records)
             self._drop_surplus_frames(records)
-            self._forget_failures(
-                [r.found.path for r in records], [r.frame.number for r in records]
+            failures.forget(
+                self._connection,
+                [r.found.path for r in records],
+                [r.frame.number for r in records],
             )
-            self._record_failures(refused)
+            failures.record(self._connection, refused, self._run_id)
 
     def _upsert_images(self, records: Sequence[Record]) -> list[int]:
         if not records:
@@ -352,50 +371,6 @@ class Catalogue:
                     ],
                 )
 
-    def forget_failures_before_this_run(self, roots: Sequence[str]) -> None:
-        """Drop failures under files or folders that this run has been through and not met again."""
-        self._connection.execute(
-            """
-            delete from imgsim.ingest_failure f
-            using imgsim.ingest_run r, unnest(%s::text[]) as root
-            where r.run_id = %s
-                and f.failed_at < r.started_at
-                and (f.path = root or starts_with(f.path, rtrim(root, '/') || '/'))
-            """,
-            [[path_text(root) for root in roots], self._run_id],
-        )
-
-    def _forget_failures(
-        self, paths: Sequence[str], frames: Sequence[int | None] | None = None
-    ) -> None:
-        if not paths:
-            return
-        self._connection.execute(
-            """
-            delete from imgsim.ingest_failure f
-            using unnest(%s::text[], %s::integer[]) as r (path, frame)
-            where f.path = r.path and f.frame = coalesce(r.frame, f.frame)
-            """,
-            [[path_text(path) for path in paths], list(frames or [None] * len(paths))],
-        )
-
-    def _record_failures(self, refused: Sequence[Refused]) -> None:
-        if not refused:
-            return
-        self._connection.cursor().executemany(
-            """
-            insert into imgsim.ingest_failure (path, frame, stage, reason, bytes, run_id)
-            values (%s, %s, %s, %s, %s, %s)
-            on conflict (path, frame) do update
-            set stage = excluded.stage, reason = excluded.reason, bytes = excluded.bytes,
-                run_id = excluded.run_id, failed_at = now()
-            """,
-            [
-                [path_text(r.path), r.frame, r.stage, _plain(r.reason), r.size, self._run_id]
-                for r in refused
-            ],
-        )
-
 
 def _select_frames(models: Sequence[Model]) -> sql.Composed:
     lacking = [
@@ -414,8 +389,3 @@ def _select_frames(models: Sequence[Model]) -> sql.Composed:
         left join imgsim.ingest_run r using (run_id)
         """
     ).format(sql.SQL(", ").join(lacking))
-
-
-def _plain(text: str) -> str:
-    # PostgreSQL's text holds no NUL and no half of a surrogate pair.
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

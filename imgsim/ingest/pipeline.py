@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgsim import images, models
-from imgsim.images import Found, Frame, Ignored, Picture, Refused
+from imgsim.files import Found, Ignored, Refused
+from imgsim.images import Frame, Picture
 from imgsim.ingest.catalogue import Catalogue, Record, StoredFrame
 from imgsim.ingest.planning import FLUSH, Planner, Settled, Step, Work
 from imgsim.preprocess import draft_size, prepare

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from imgsim.images import Found, Ignored, Refused, digest
+from imgsim.files import Found, Ignored, Refused, digest, path_text
 from imgsim.ingest.catalogue import Catalogue, StoredFrame
 
 CHUNK_FILES = 512
@@ -22,7 +23,7 @@ FLUSH = None
 class Work:
     """A file to be embedded with some models, or copied from a twin of the same content.
 
-    `kind` is what the summary counts it as.
+    `kind` is what the summary counts it as; `first` of its content, it holds that locked.
     """
 
     found: Found
@@ -30,6 +31,7 @@ class Work:
     kind: str
     models: tuple[str, ...]
     twin: tuple[StoredFrame, ...] = ()
+    first: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ class Planner:
 
     def done(self, work: Work, refused: Refused | None) -> None:
         """A file is stored, or a page of it was refused: let go of it, and of its twins."""
-        self._hashes_in_hand.discard(work.sha256)
+        if work.first:
+            self._hashes_in_hand.remove(work.sha256)
+            self._catalogue.unlock_contents([work.sha256])
         if refused and work.sha256 in self._twins_awaited:
             self._unfit[work.sha256] = refused
         self._catalogue.unlock([work.found.path])
@@ -139,17 +143,33 @@ class Planner:
                 yield result
             else:
                 hashed.append((file, frames, result))
-        same_content = self._catalogue.by_content({sha256 for _, _, sha256 in hashed})
-        for file, frames, sha256 in hashed:
-            twins = [
-                twin
-                for path, twin in same_content.items()
-                if path != file.path and twin[0].sha256 == sha256 and _is_whole(twin)
-            ]
-            yield from self._judge_one(file, frames, sha256, twins)
+        contents = {sha256 for _, _, sha256 in hashed}
+        free = contents - self._hashes_in_hand
+        mine = self._catalogue.lock_contents(free) if self._change else free
+        try:
+            twins = self._whole_files_by_content(contents)
+            for file, frames, sha256 in hashed:
+                others = [twin for twin in twins[sha256] if twin[0].path != path_text(file.path)]
+                yield from self._judge_one(file, frames, sha256, others, free=sha256 in mine)
+        finally:
+            if self._change:
+                self._catalogue.unlock_contents(mine - self._hashes_in_hand)
+
+    def _whole_files_by_content(self, contents: set[str]) -> dict[str, list[list[StoredFrame]]]:
+        files: dict[str, list[list[StoredFrame]]] = defaultdict(list)
+        for frames in self._catalogue.by_content(contents).values():
+            if _is_whole(frames):
+                files[frames[0].sha256].append(frames)
+        return files
 
     def _judge_one(
-        self, file: Found, frames: list[StoredFrame], sha256: str, twins: list[list[StoredFrame]]
+        self,
+        file: Found,
+        frames: list[StoredFrame],
+        sha256: str,
+        twins: list[list[StoredFrame]],
+        *,
+        free: bool,
     ) -> Iterator[Step]:
         if _is_whole(frames) and frames[0].sha256 == sha256:
             yield self._same_content(file, frames, "unchanged")
@@ -165,15 +185,14 @@ class Planner:
             yield Work(file, sha256, kind, self._models, tuple(complete))
         elif refused := self._unfit.get(sha256):
             yield replace(refused, path=file.path)
-        elif sha256 in self._hashes_in_hand:
-            if self._change:
-                self._twins_awaited.add(sha256)
-                self._deferred.append(file)
-            else:
-                yield Settled("duplicate")
-        else:
+        elif sha256 not in self._hashes_in_hand and free:
             self._hashes_in_hand.add(sha256)
-            yield Work(file, sha256, _kind(frames, sha256), self._models)
+            yield Work(file, sha256, _kind(frames, sha256), self._models, first=True)
+        elif self._change:
+            self._twins_awaited.add(sha256)
+            self._deferred.append(file)
+        else:
+            yield Settled("duplicate")
 
     def _same_content(self, file: Found, frames: list[StoredFrame], kind: str) -> Step:
         if lacking := _lacking(frames):

@@ -9,7 +9,7 @@ from pathlib import Path
 from imgsim import search
 from imgsim.database.connection import Connection, table
 from imgsim.errors import ImgsimError
-from imgsim.images import path_text
+from imgsim.files import path_text
 from imgsim.models import Model
 
 THRESHOLDS = tuple(percent / 100 for percent in range(80, 101))

@@ -8,7 +8,7 @@ import os
 from PIL import Image
 
 from imgsim import images
-from imgsim.images import Found, Refused, path_from_text
+from imgsim.files import Found, Refused, path_from_text
 from imgsim.plots.gather import Illustration
 from imgsim.plots.style import DPI, MM_PER_INCH
 

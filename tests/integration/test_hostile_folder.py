@@ -18,7 +18,7 @@ from PIL import Image
 
 from imgsim import models
 from imgsim.database.connection import Connection
-from imgsim.images import path_text
+from imgsim.files import path_text
 from imgsim.ingest import ingest
 from imgsim.ingest.pipeline import Options, Summary
 from tests.conftest import Answer

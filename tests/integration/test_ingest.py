@@ -18,7 +18,7 @@ from PIL import Image
 from imgsim import models, neighbours, upkeep
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
-from imgsim.images import path_text
+from imgsim.files import path_text
 from imgsim.ingest import ingest, survey
 from imgsim.ingest.pipeline import Options, Summary
 from imgsim.settings import ExternalServer, Settings

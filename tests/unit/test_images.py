@@ -16,9 +16,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from imgsim import images
+from imgsim import files, images
 from imgsim.errors import NotFoundError
-from imgsim.images import Found, Ignored, Picture, Refused, path_from_text, path_text
+from imgsim.files import Found, Ignored, Refused, path_from_text, path_text
+from imgsim.images import Picture
 from tests.permissions import unprivileged
 from tests.pictures import (
     ENCODED,
@@ -129,7 +130,7 @@ def test_an_ordinary_path_is_its_own_text() -> None:
 
 
 def paths_found(*roots: Path) -> list[str]:
-    items = list(images.find(roots))
+    items = list(files.find(roots))
     assert all(isinstance(item, Found) for item in items), items
     return [item.path for item in items]
 
@@ -148,7 +149,7 @@ def test_a_found_file_has_its_size_and_time(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(b"1234")
     os.utime(file, ns=(1, 1_700_000_000_123_456_789))
-    assert list(images.find([file])) == [Found(str(file), 4, file.stat().st_mtime_ns)]
+    assert list(files.find([file])) == [Found(str(file), 4, file.stat().st_mtime_ns)]
 
 
 def test_links_to_folders_are_not_followed_and_links_to_files_are(tmp_path: Path) -> None:
@@ -172,7 +173,7 @@ def test_a_broken_link_is_refused_if_it_claims_to_be_a_picture(tmp_path: Path) -
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
     (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere.txt")
     (tmp_path / "self.png").symlink_to(tmp_path / "self.png")
-    gone, ignored, loop = images.find([tmp_path])
+    gone, ignored, loop = files.find([tmp_path])
     assert isinstance(gone, Refused)
     assert isinstance(loop, Refused)
     assert ignored == Ignored(str(tmp_path / "gone.txt"))
@@ -183,7 +184,7 @@ def test_a_broken_link_is_refused_if_it_claims_to_be_a_picture(tmp_path: Path) -
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
-    (item,) = images.find([tmp_path])
+    (item,) = files.find([tmp_path])
     assert isinstance(item, Refused)
     assert "not a regular file" in item.reason
 
@@ -191,7 +192,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 def test_hidden_files_and_other_endings_are_passed_over(tmp_path: Path) -> None:
     for name in ("._1.png", ".png", "notes.txt", "png", "1.png.part"):
         (tmp_path / name).touch()
-    assert all(isinstance(item, Ignored) for item in images.find([tmp_path]))
+    assert all(isinstance(item, Ignored) for item in files.find([tmp_path]))
 
 
 @pytest.mark.parametrize("suffix", [".PNG", ".Tiff", ".JPEG", ".jp2", ".webp", ".gif", ".bmp"])
@@ -227,7 +228,7 @@ def test_what_is_named_twice_is_found_once(tmp_path: Path) -> None:
 def test_a_missing_root_is_told_before_anything_is_found(tmp_path: Path) -> None:
     (tmp_path / "1.png").touch()
     with pytest.raises(NotFoundError, match="nowhere"):
-        next(images.find([tmp_path, tmp_path / "nowhere"]))
+        next(files.find([tmp_path, tmp_path / "nowhere"]))
 
 
 def test_a_folder_without_permission_is_refused_and_the_rest_goes_on(guarded: Path) -> None:
@@ -235,7 +236,7 @@ def test_a_folder_without_permission_is_refused_and_the_rest_goes_on(guarded: Pa
     (guarded / "open").mkdir()
     (guarded / "open" / "1.png").touch()
     with unprivileged():
-        closed, file = images.find([guarded])
+        closed, file = files.find([guarded])
     assert isinstance(closed, Refused)
     assert (closed.path, closed.stage) == (str(guarded / "closed"), "scan")
     assert "no permission" in closed.reason
@@ -248,12 +249,12 @@ def test_a_folder_without_permission_is_refused_and_the_rest_goes_on(guarded: Pa
 def test_the_digest_is_the_sha_256_of_the_content(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(b"content")
-    assert images.digest(found(file)) == hashlib.sha256(b"content").hexdigest()
+    assert files.digest(found(file)) == hashlib.sha256(b"content").hexdigest()
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
-    answer = images.digest(found(tmp_path / "a.png"))
+    answer = files.digest(found(tmp_path / "a.png"))
     assert isinstance(answer, Refused)
     assert (answer.stage, answer.size) == ("read", 0)
     assert "empty" in answer.reason
@@ -262,7 +263,7 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_vanished_meanwhile_is_refused(tmp_path: Path) -> None:
     gone = Found(str(tmp_path / "gone.png"), 10, 0)
-    for answer in (images.digest(gone), *images.decode(gone)):
+    for answer in (files.digest(gone), *images.decode(gone)):
         assert isinstance(answer, Refused)
         assert answer.stage == "read"
         assert "no such file" in answer.reason
@@ -273,7 +274,7 @@ def test_a_file_without_permission_is_refused(guarded: Path) -> None:
     file.write_bytes(ENCODED["grey.png"]())
     file.chmod(0o000)
     with unprivileged():
-        answers = [images.digest(found(file)), *images.decode(found(file))]
+        answers = [files.digest(found(file)), *images.decode(found(file))]
     for answer in answers:
         assert isinstance(answer, Refused)
         assert (answer.stage, answer.reason) == ("read", "no permission to read it")

@@ -210,7 +210,9 @@ class Pipeline:
             lambda width, height: draft_size(wanted, width, height),
             self._options.max_megapixels,
         )
-        return [self._prepared(work.found, item, wanted) for item in decoded]
+        prepared = [self._prepared(work.found, item, wanted) for item in decoded]
+        nothing = Refused(work.found.path, "decode", "no picture in it", size=work.found.size)
+        return prepared or [nothing]
 
     def _prepared(
         self, found: Found, item: Picture | Refused, wanted: set[str]

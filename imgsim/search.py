@@ -15,6 +15,7 @@ from imgsim import files, images, models
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError
 from imgsim.files import Found, Refused, path_text
+from imgsim.wording import score_text
 
 COLUMNS = """
     s.rank, s.similarity, s.name, i.publication_year, i.ecco_full_title, s.ecco_id,
@@ -143,7 +144,7 @@ def explain_shortfall(
             reached = f"{found} reach {question.min_similarity:g}"
             return f"{question.asked} asked, {reached}: no more do" if question.asked else ""
         best = similar(connection, Question(question.image, k=1, exact=True), query, model).rows
-        nearest = f"; the nearest is {best[0][2]} with {best[0][1]:.4f}" if best else ""
+        nearest = f"; the nearest is {best[0][2]} with {score_text(best[0][1])}" if best else ""
         return f"no image reaches {question.min_similarity:g}{nearest}"
     where = " in other documents" if question.other_documents_only else ""
     return (

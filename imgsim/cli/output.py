@@ -17,6 +17,7 @@ import click
 
 from imgsim.cli.arguments import FilePath
 from imgsim.errors import ImgsimError
+from imgsim.wording import score_text
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Table
@@ -35,6 +36,11 @@ WIDE = 10_000
 LONG_TEXT = frozenset(
     {"ecco_full_title", "other_ecco_full_title", "book", "path", "reason", "what", "source"}
 )
+OPTIONAL = frozenset(
+    {"publication_year", "ecco_full_title", "ecco_id", "page_number", "publication_place"}
+)
+"""Of the book: left out of a printed table where no picture has one."""
+
 SHORTENED = 24
 COLUMN_GAP = 3
 HEADINGS = {
@@ -201,6 +207,9 @@ def _print_table(
     from rich.text import Text
 
     console = Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False)
+    kept = [i for i, c in enumerate(columns) if c not in OPTIONAL or _tells(rows, i)]
+    columns = [columns[i] for i in kept]
+    rows = [[row[i] for i in kept] for row in rows]
     cells = [[_readable(value) for value in row] for row in rows]
     widths = [_widths(c, [row[i] for row in cells]) for i, c in enumerate(columns)]
     fitted = _fitted(widths, console.width)
@@ -223,6 +232,10 @@ def _print_table(
     if shown < len(columns):
         left_out = ", ".join(column.replace("_", " ") for column in columns[shown:])
         console.print(f"(too narrow here for: {left_out}; --format csv has all)", style="dim")
+
+
+def _tells(rows: Sequence[Sequence[object]], index: int) -> bool:
+    return not rows or any(row[index] is not None for row in rows)
 
 
 def _widths(column: str, cells: Sequence[str]) -> tuple[int, int]:
@@ -255,9 +268,7 @@ def _readable(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        shown = f"{value:.4f}"
-        # Only what is equal is shown as 1: 0.99998 is not.
-        return "0.9999+" if shown == "1.0000" and value < 0.9999999 else shown
+        return score_text(value)
     if isinstance(value, int):
         return str(value)
     if isinstance(value, datetime.datetime):

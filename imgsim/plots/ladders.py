@@ -17,6 +17,7 @@ from imgsim.plots import gather, lettering, style, thumbnails
 from imgsim.plots.gather import Illustration
 from imgsim.plots.page import MARGIN, Box, Page, contained
 from imgsim.plots.style import DIM, LINE_MM, Drawing
+from imgsim.wording import score_text
 
 RUNGS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.94, 1.0)
 SAMPLE = 1000
@@ -161,7 +162,7 @@ def _rung(page: Page, rung: Rung, y: float, columns: int) -> float:
     page.text(MARGIN, y + 1, f"{rung.score:.2f}", size=style.LARGE, bold=True)
     x = MARGIN + SCORE_MM
     if not rung.pairs:
-        nearest = "" if rung.nearest is None else f"; the nearest has {rung.nearest:.3f}"
+        nearest = "" if rung.nearest is None else f"; the nearest has {score_text(rung.nearest, 3)}"
         reason = f"no pair within {NEAR:g} of this score{nearest}"
         lines = lettering.wrapped(reason, page.width - x - MARGIN, 2)
         for number, line in enumerate(lines):
@@ -186,5 +187,5 @@ def _pair(page: Page, pair: Pair, x: float, y: float, room: float) -> float:
         page.picture(Box(left, floor - size[1], *size), picture, item.name)
         lines = lettering.wrapped(item.name, half, 2) + lettering.wrapped(item.book, half, 2)
         ends.append(page.lines(left, floor + 1 + LINE_MM, lines))
-    page.text(x, floor + 1, f"{pair.similarity:.4f}", bold=True)
+    page.text(x, floor + 1, score_text(pair.similarity), bold=True)
     return max(ends)

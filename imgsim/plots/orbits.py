@@ -15,6 +15,7 @@ from imgsim.plots import lettering, style, thumbnails
 from imgsim.plots.gather import Match, Ranking
 from imgsim.plots.page import MARGIN, Box, Page, contained
 from imgsim.plots.style import BLACK, DIM, GREY, LINE_MM, Drawing
+from imgsim.wording import score_text
 
 THUMBNAILS = {"single": (13.0, 11.0, 9.0, 7.0, 5.5), "double": (24.0, 20.0, 17.0, 14.0, 11.0, 8.0)}
 INNER = (0.42, 0.5, 0.58, 0.66, 0.74)
@@ -155,7 +156,7 @@ def _shown(
     item = thumbnails.read(match.illustration, size)
     width, height = contained(item, size, size)
     room = max(size, lettering.NAME_MM)
-    score = f"{rank}  {match.similarity:.3f}"
+    score = f"{rank}  {score_text(match.similarity, 3)}"
     lines = (score,) if keyed else (score, *lettering.wrapped(match.illustration.name, room, 2))
     written = max(
         [lettering.width(lines[0], bold=True), *(lettering.width(line) for line in lines[1:])]

@@ -12,6 +12,7 @@ from imgsim.plots import lettering, style, thumbnails
 from imgsim.plots.gather import Illustration, Ranking
 from imgsim.plots.page import MARGIN, Box, Page, contained
 from imgsim.plots.style import BLACK, DIM, LINE_MM, RED, Drawing
+from imgsim.wording import score_text
 
 COLUMNS = {"single": 3, "double": 6}
 GAPS = {"single": 0.8, "double": 2.0}
@@ -73,7 +74,7 @@ def _rows(page: Page, ranking: Ranking, y: float, width: str) -> float:
 def _cells(ranking: Ranking, width: float, tallest: float) -> list[_Cell]:
     shown = [(ranking.query, "asked for", True)]
     shown += [
-        (match.illustration, f"{rank}   {match.similarity:.3f}", False)
+        (match.illustration, f"{rank}   {score_text(match.similarity, 3)}", False)
         for rank, match in enumerate(ranking.matches, 1)
     ]
     cells = []

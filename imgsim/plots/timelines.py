@@ -13,6 +13,7 @@ from imgsim.plots import lettering, style, thumbnails
 from imgsim.plots.gather import Illustration, Ranking
 from imgsim.plots.page import MARGIN, Box, Page, contained
 from imgsim.plots.style import BLACK, DIM, GREY, LINE_MM, RED, Drawing
+from imgsim.wording import score_text
 
 THUMBNAIL = {"single": 15.0, "double": 20.0}
 MOST_SHOWN = {"single": 14, "double": 30}
@@ -35,7 +36,7 @@ class Appearance:
     def head(self) -> str:
         """Year and score."""
         year = self.illustration.year
-        told = "asked for" if self.similarity is None else f"{self.similarity:.3f}"
+        told = "asked for" if self.similarity is None else score_text(self.similarity, 3)
         return told if year is None else f"{year}  {told}"
 
 

@@ -1,0 +1,15 @@
+"""Figures in words: how numbers are shown to readers."""
+
+ALL_BUT_EQUAL = 0.9999999
+
+
+def score_text(similarity: float, decimals: int = 4) -> str:
+    """A similarity for reading: rounded, but what is less than 1 is not shown as 1.
+
+    >>> score_text(0.98765), score_text(0.99998), score_text(1.0)
+    ('0.9877', '0.9999+', '1.0000')
+    """
+    shown = f"{similarity:.{decimals}f}"
+    if shown == f"{1:.{decimals}f}" and similarity < ALL_BUT_EQUAL:
+        return "0." + "9" * decimals + "+"
+    return shown

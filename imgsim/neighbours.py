@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 ROW_BLOCK = 512
+GROUP = 16
 COPY_HEADER = 19
 DENSE_SHARE = 0.02
 DECIMALS = 7
@@ -95,28 +96,57 @@ def nearest(
     """
     if rows is None:
         rows = np.arange(len(vectors.ids))
-    columns = vectors.unit(slice(None), np.float32)
-    margin = 2 * (vectors.halves.shape[1] + 4) * 2.0**-24
-    kept = min(k, len(vectors.ids) - 1)
+    count = len(vectors.ids)
+    kept = min(k, count - 1)
     if kept < 1:
         return
+    margin = 2 * (vectors.halves.shape[1] + 4) * 2.0**-24
+    columns = vectors.unit(slice(None), np.float32)
+    padding = np.zeros((-count % GROUP, columns.shape[1]), np.float32)
+    padded = np.concatenate([columns, padding]).T
     for start in range(0, len(rows), ROW_BLOCK):
         block = rows[start : start + ROW_BLOCK]
-        proposed = columns[block] @ columns.T
+        proposed = columns[block] @ padded
+        proposed[:, count:] = -np.inf
         proposed[np.arange(len(block)), block] = -np.inf
         if documents is not None:
             own = documents[block][:, None]
-            proposed[(own == documents) & (own >= 0)] = -np.inf
+            proposed[:, :count][(own == documents) & (own >= 0)] = -np.inf
+        row, column = _candidates(proposed, kept, margin)
+        yield _ranked(vectors, block, row, column, kept)
+
+
+def _candidates(
+    proposed: npt.NDArray[np.float32], kept: int, margin: float
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows (ascending) and columns of all that may be among the `kept` largest of their row.
+
+    The columns are taken in groups of 16. The k-th largest of the groups' greatest is no larger
+    than the k-th largest of all, so a bound from it loses nothing, and sixteen times fewer numbers
+    have to be partitioned; only groups that reach it are looked into.
+    """
+    groups = proposed.reshape(len(proposed), GROUP, -1)  # group g: columns g, g + n/16, …
+    greatest = groups.max(axis=1)
+    members = greatest.shape[1]
+    if kept <= members:
+        kth = np.partition(greatest, -kept, axis=1)[:, -kept]
+    else:
         kth = np.partition(proposed, -kept, axis=1)[:, -kept]
-        candidate = (proposed >= (kth - margin)[:, None]) & (proposed > -np.inf)
-        yield _ranked(vectors, block, candidate, kept)
+    least = kth - margin
+    row, group = np.nonzero((greatest >= least[:, None]) & (greatest > -np.inf))
+    values = groups[row, :, group]
+    pair, place = np.nonzero((values >= least[row][:, None]) & (values > -np.inf))
+    return row[pair], group[pair] + place * members
 
 
 def _ranked(
-    vectors: Vectors, block: npt.NDArray[np.intp], candidate: npt.NDArray[np.bool_], kept: int
+    vectors: Vectors,
+    block: npt.NDArray[np.intp],
+    row: npt.NDArray[np.intp],
+    column: npt.NDArray[np.intp],
+    kept: int,
 ) -> Lists:
-    row, column = np.nonzero(candidate)
-    similarity = np.round(_exact(vectors, block, row, column, candidate), DECIMALS)
+    similarity = np.round(_exact(vectors, block, row, column), DECIMALS)
     # np.lexsort sorts by its last key first; columns ascend as ids do.
     order = np.lexsort((column, -similarity, row))
     first = np.searchsorted(row, np.arange(len(block)))
@@ -135,12 +165,12 @@ def _exact(
     block: npt.NDArray[np.intp],
     row: npt.NDArray[np.intp],
     column: npt.NDArray[np.intp],
-    candidate: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.float64]:
     """Cosines of the candidate pairs in double precision."""
     own = vectors.unit(block, np.float64)
-    if len(row) > DENSE_SHARE * candidate.size:  # one product is cheaper than so many pairs
-        used = np.flatnonzero(candidate.any(axis=0))
+    if len(row) > DENSE_SHARE * len(block) * len(vectors.ids):
+        # One product is cheaper than so many pairs.
+        used = np.unique(column)
         products = own @ vectors.unit(used, np.float64).T
         return np.asarray(products[row, np.searchsorted(used, column)])
     result = np.empty(len(row))

@@ -35,7 +35,9 @@ def watch(store: Path, minutes: float) -> None:
         sessions = -1
         since = time.monotonic()
         while True:
-            time.sleep(min(30.0, minutes * 60 / 4))
+            # Waiting on the connection, and not just sleeping, it ends as soon as the server does.
+            for _ in connection.notifies(timeout=min(30.0, minutes * 60 / 4)):
+                pass
             seen = _number(connection, SESSIONS_SO_FAR)
             if seen != sessions or _number(connection, OTHER_CLIENTS):
                 sessions, since = seen, time.monotonic()

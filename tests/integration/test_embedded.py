@@ -513,3 +513,24 @@ def test_the_role_of_the_store_is_made_for_this_machine(new_store: NewStore) -> 
     assert encoding == ("UTF8",)
     assert buffers is not None
     assert buffers[0] >= min(128 << 20, psutil.virtual_memory().total // 8)
+
+
+def test_the_idle_watch_ends_with_its_server(new_store: NewStore) -> None:
+    folder = new_store("watched")
+    embedded.ensure_running(folder, idle_minutes=30)
+
+    def watches() -> list[int]:
+        return [
+            process.pid
+            for process in psutil.process_iter(["cmdline"])
+            if str(folder) in (process.info["cmdline"] or [])
+            and "idle" in " ".join(process.info["cmdline"])
+        ]
+
+    assert watches()
+    time.sleep(1)  # until it is connected
+    embedded.stop(folder)
+    deadline = time.monotonic() + 10
+    while watches() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not watches()

@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING
 from imgsim import models, neighbours, plots, search
 from imgsim.database.connection import Connection
 from imgsim.errors import NotFoundError
+from imgsim.neighbours import Progress, silent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Progress = Callable[[str, int, int], None]
-
-
-def _silent(what: str, done: int, of: int) -> None:
-    """No progress is shown."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +101,7 @@ def overlap(
     k: int = 4,
     model_names: Sequence[str] = models.DEFAULTS,
     width: str = "single",
-    on_progress: Progress = _silent,
+    on_progress: Progress = silent,
 ) -> Drawn:
     """How many images share how many of their k nearest between two models, as bars."""
     a, b = (models.named(connection, name) for name in model_names)
@@ -121,7 +116,7 @@ def threshold(
     mark: float = 0.94,
     k: int = 10,
     width: str = "double",
-    on_progress: Progress = _silent,
+    on_progress: Progress = silent,
 ) -> Drawn:
     """How many images have a neighbour at each threshold, and how many pairs there are."""
     chosen = _chosen(connection, model_names)

@@ -24,6 +24,14 @@ DECIMALS = 7
 MOST_NEIGHBOURS = 1000
 
 
+Progress = Callable[[str, int, int], None]
+"""Told of what, how many are done, and of how many."""
+
+
+def silent(what: str, done: int, of: int) -> None:
+    """No progress is shown."""
+
+
 @dataclass(frozen=True)
 class Vectors:
     """The vectors of a model: `ids` (n,) int64 ascending, `halves` (n, dimension) float16."""
@@ -186,7 +194,7 @@ def bring_up_to_date(
     connection: Connection,
     models: Sequence[Model],
     k: int,
-    on_progress: Callable[[str, int, int], None] = lambda model, done, total: None,
+    on_progress: Progress = silent,
 ) -> dict[str, int]:
     """Fill the lists of models that have none, too short ones, or ones older than their images.
 
@@ -236,7 +244,7 @@ def _fill(
     model: Model,
     k: int,
     revision: int,
-    on_progress: Callable[[str, int, int], None],
+    on_progress: Progress,
 ) -> int:
     vectors = read_vectors(connection, model)
     total = len(vectors.ids)

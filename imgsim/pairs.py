@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from psycopg import sql
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.models import Model
-from imgsim.neighbours import DECIMALS, Vectors, read_vectors
+from imgsim.neighbours import DECIMALS, Progress, Vectors, read_vectors, silent
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,8 +26,6 @@ COLUMN_BLOCK = 8192
 DENSE_SHARE = 0.02
 COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END = b"\xff\xff"
-
-Progress = Callable[[str, int, int], None]
 
 
 class TooManyPairsError(ImgsimError):
@@ -99,7 +97,7 @@ def bring_up_to_date(
     connection: Connection,
     models: Sequence[Model],
     threshold: float = THRESHOLD,
-    on_progress: Progress = lambda model, done, total: None,
+    on_progress: Progress = silent,
     at_most: int = MOST_PAIRS,
 ) -> dict[str, int]:
     """Fill `imgsim.pair` for models whose pairs are missing, too few, or older than their images.

@@ -10,8 +10,7 @@ from imgsim import models, neighbours, pairs
 from imgsim.bibliography import identifiers
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError
-
-Progress = Callable[[str, int, int], None]
+from imgsim.neighbours import Progress, silent
 
 THRESHOLD = pairs.THRESHOLD
 LOWEST_COUNTED = 0.80
@@ -31,10 +30,6 @@ NORMAL_FORMS: dict[str, Callable[[str], str | None]] = {
 CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|<>|!=|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
 
 
-def _silent(what: str, done: int, of: int) -> None:
-    """No progress is shown."""
-
-
 def overlap(
     connection: Connection,
     *,
@@ -42,7 +37,7 @@ def overlap(
     model_names: Sequence[str] = models.DEFAULTS,
     where: Sequence[str] = (),
     by_image: bool = False,
-    on_progress: Progress = _silent,
+    on_progress: Progress = silent,
 ) -> Table:
     """How many images share k, k - 1, … 0 of their k nearest between two models.
 
@@ -64,7 +59,7 @@ def agreement(
     *,
     k: int = 4,
     model_names: Sequence[str] = models.DEFAULTS,
-    on_progress: Progress = _silent,
+    on_progress: Progress = silent,
 ) -> Table:
     """Rank by rank, how often two models agree, and which images to look at."""
     a, b = _two(connection, model_names, k, on_progress)
@@ -85,7 +80,7 @@ def neighbour_rows(
     other_works_only: bool = False,
     earlier_only: bool = False,
     exact: bool = False,
-    on_progress: Progress = _silent,
+    on_progress: Progress = silent,
 ) -> Table:
     """The nearest of every image, both sides with their books; see `sql/neighbours.sql`."""
     chosen = _one(connection, model)
@@ -117,7 +112,7 @@ def threshold(
     connection: Connection,
     *,
     model_names: Sequence[str] = (),
-    on_progress: Progress = _silent,
+    on_progress: Progress = silent,
 ) -> Table:
     """At each threshold, how many images have a neighbour, and how many pairs, for each model.
 
@@ -150,7 +145,7 @@ def documents(
     *,
     model: str | None = None,
     threshold: float = THRESHOLD,
-    on_progress: Progress = _silent,
+    on_progress: Progress = silent,
 ) -> Table:
     """Per book: illustrations, how many re-appear in another, first and last year elsewhere."""
     return _reappearing(connection, "documents", model, threshold, on_progress)
@@ -161,7 +156,7 @@ def decades(
     *,
     model: str | None = None,
     threshold: float = THRESHOLD,
-    on_progress: Progress = _silent,
+    on_progress: Progress = silent,
 ) -> Table:
     """Per decade: books, illustrations, and how many were seen in another, earlier or later."""
     return _reappearing(connection, "decades", model, threshold, on_progress)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 ROW_BLOCK = 512
 GROUP = 16
 COPY_HEADER = 19
+COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_END = b"\xff\xff"
 DENSE_SHARE = 0.02
 DECIMALS = 7
 MOST_NEIGHBOURS = 1000
@@ -154,7 +157,7 @@ def _ranked(
     column: npt.NDArray[np.intp],
     kept: int,
 ) -> Lists:
-    similarity = np.round(_exact(vectors, block, row, column), DECIMALS)
+    similarity = np.round(cosines(vectors, block[row], column), DECIMALS)
     # np.lexsort sorts by its last key first; columns ascend as ids do.
     order = np.lexsort((column, -similarity, row))
     first = np.searchsorted(row, np.arange(len(block)))
@@ -168,26 +171,60 @@ def _ranked(
     )
 
 
-def _exact(
-    vectors: Vectors,
-    block: npt.NDArray[np.intp],
-    row: npt.NDArray[np.intp],
-    column: npt.NDArray[np.intp],
+def cosines(
+    vectors: Vectors, row: npt.NDArray[np.intp], column: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.float64]:
-    """Cosines of the candidate pairs in double precision."""
-    own = vectors.unit(block, np.float64)
-    if len(row) > DENSE_SHARE * len(block) * len(vectors.ids):
+    """Cosines of the vectors `row[i]` and `column[i]`, in double precision."""
+    rows, own = np.unique(row, return_inverse=True)
+    left = vectors.unit(rows, np.float64)
+    columns, other = np.unique(column, return_inverse=True)
+    if len(row) > DENSE_SHARE * len(rows) * len(columns):
         # One product is cheaper than so many pairs.
-        used = np.unique(column)
-        products = own @ vectors.unit(used, np.float64).T
-        return np.asarray(products[row, np.searchsorted(used, column)])
+        return np.asarray((left @ vectors.unit(columns, np.float64).T)[own, other])
     result = np.empty(len(row))
     step = 1 << 13
     for start in range(0, len(row), step):
         part = slice(start, start + step)
-        others = vectors.unit(column[part], np.float64)
-        result[part] = np.einsum("ij,ij->i", own[row[part]], others)
+        right = vectors.unit(column[part], np.float64)
+        result[part] = np.einsum("ij,ij->i", left[own[part]], right)
     return result
+
+
+@contextmanager
+def alone(connection: Connection, table: str, model: Model) -> Iterator[None]:
+    """A transaction that only one process at a time is in, for a table and a model.
+
+    Two at once would do the same work: the second waits, and finds it done.
+    """
+    with connection.transaction():
+        connection.execute(
+            "select pg_advisory_xact_lock(hashtext(%s), %s)", [table, model.model_id]
+        )
+        yield
+
+
+def copy_columns(
+    connection: Connection, table: str, columns: Mapping[str, tuple[str, npt.ArrayLike]]
+) -> None:
+    """Add rows to a table by binary COPY.
+
+    Args:
+        columns: for each column of the table its big-endian type (such as `>i8`) and its values,
+            or one value for all rows.
+    """
+    count = max(np.size(values) for _, values in columns.values())
+    # PostgreSQL's binary COPY: the number of columns, then each one's length and value.
+    layout = [("count", ">i2")]
+    for name, (kind, _) in columns.items():
+        layout += [(f"{name} length", ">i4"), (name, kind)]
+    rows = np.zeros(count, np.dtype(layout))
+    rows["count"] = len(columns)
+    for name, (_, values) in columns.items():
+        rows[name] = values
+        rows[f"{name} length"] = rows.dtype[name].itemsize
+    statement = f"copy {table} ({', '.join(columns)}) from stdin (format binary)"
+    with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+        copy.write(COPY_SIGNATURE + rows.tobytes() + COPY_END)
 
 
 def bring_up_to_date(
@@ -211,11 +248,7 @@ def bring_up_to_date(
         raise ImgsimError(f"k is {k}", f"give a k from 1 to {MOST_NEIGHBOURS}")
     filled: dict[str, int] = {}
     for model in models:
-        # Two at once would do the same work: the second waits, and finds it done.
-        with connection.transaction():
-            connection.execute(
-                "select pg_advisory_xact_lock(hashtext('imgsim.neighbour'), %s)", [model.model_id]
-            )
+        with alone(connection, "imgsim.neighbour", model):
             revision, stored_k = _state(connection, model)
             if stored_k is not None and stored_k >= k:
                 continue
@@ -262,17 +295,19 @@ def copy_lists(
     connection: Connection, model: Model, lists: Lists, table: str = "imgsim.neighbour"
 ) -> None:
     """Add lists to `imgsim.neighbour`, or to another table of its columns."""
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            f"copy {table} (model_id, image_id, rank, other_id, similarity) "
-            "from stdin (format binary)".encode()
-        ) as copy,
-    ):
-        copy.set_types(["int2", "int8", "int2", "int8", "float8"])
-        columns = (lists.image_ids, lists.ranks, lists.other_ids, lists.similarity)
-        for row in zip(*(column.tolist() for column in columns), strict=True):
-            copy.write_row((model.model_id, *row))
+    if not len(lists.image_ids):
+        return
+    copy_columns(
+        connection,
+        table,
+        {
+            "model_id": (">i2", model.model_id),
+            "image_id": (">i8", lists.image_ids),
+            "rank": (">i2", lists.ranks),
+            "other_id": (">i8", lists.other_ids),
+            "similarity": (">f8", lists.similarity),
+        },
+    )
 
 
 def _set_state(connection: Connection, model: Model, k: int, revision: int) -> None:

@@ -12,7 +12,16 @@ from psycopg import sql
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.models import Model
-from imgsim.neighbours import DECIMALS, Progress, Vectors, read_vectors, silent
+from imgsim.neighbours import (
+    DECIMALS,
+    Progress,
+    Vectors,
+    alone,
+    copy_columns,
+    cosines,
+    read_vectors,
+    silent,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,9 +32,6 @@ THRESHOLD = 0.94
 MOST_PAIRS = 20_000_000
 ROW_BLOCK = 512
 COLUMN_BLOCK = 8192
-DENSE_SHARE = 0.02
-COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-COPY_END = b"\xff\xff"
 
 
 class TooManyPairsError(ImgsimError):
@@ -70,27 +76,9 @@ def at_or_above(vectors: Vectors, threshold: float) -> Iterator[tuple[int, Pairs
 def _decided(
     vectors: Vectors, threshold: float, row: npt.NDArray[np.intp], column: npt.NDArray[np.intp]
 ) -> Pairs:
-    similarity = np.round(_cosines(vectors, row, column), DECIMALS)
+    similarity = np.round(cosines(vectors, row, column), DECIMALS)
     kept = similarity >= threshold
     return Pairs(vectors.ids[row[kept]], vectors.ids[column[kept]], similarity[kept])
-
-
-def _cosines(
-    vectors: Vectors, row: npt.NDArray[np.intp], column: npt.NDArray[np.intp]
-) -> npt.NDArray[np.float64]:
-    """Cosines of vectors `row[i]` and `column[i]` in double precision."""
-    rows, own = np.unique(row, return_inverse=True)
-    left = vectors.unit(rows, np.float64)
-    columns, other = np.unique(column, return_inverse=True)
-    if len(row) > DENSE_SHARE * len(rows) * len(columns):  # one product is cheaper
-        return np.asarray((left @ vectors.unit(columns, np.float64).T)[own, other])
-    result = np.empty(len(row))
-    step = 1 << 13
-    for start in range(0, len(row), step):
-        part = slice(start, start + step)
-        right = vectors.unit(column[part], np.float64)
-        result[part] = np.einsum("ij,ij->i", left[own[part]], right)
-    return result
 
 
 def bring_up_to_date(
@@ -117,11 +105,7 @@ def bring_up_to_date(
         raise ImgsimError(f"the threshold is {threshold}", "give one above 0, up to 1")
     filled: dict[str, int] = {}
     for model in models:
-        # Two at once would do the same work: the second waits, and finds it done.
-        with connection.transaction():
-            connection.execute(
-                "select pg_advisory_xact_lock(hashtext('imgsim.pair'), %s)", [model.model_id]
-            )
+        with alone(connection, "imgsim.pair", model):
             if not _is_current(connection, model, threshold):
                 filled[model.name] = _fill(connection, model, threshold, on_progress, at_most)
     return filled
@@ -185,23 +169,16 @@ def _fill(
 def _copy(connection: Connection, model: Model, pairs: Pairs) -> None:
     if not len(pairs.image_ids):
         return
-    # PostgreSQL's binary COPY: the number of columns, then each one's length and value.
-    layout = [("columns", ">i2")]
-    for name, kind in (("m", ">i2"), ("i", ">i8"), ("o", ">i8"), ("s", ">f8")):
-        layout += [(f"{name}_length", ">i4"), (name, kind)]
-    rows = np.zeros(len(pairs.image_ids), np.dtype(layout))
-    rows["columns"] = 4
-    values = (model.model_id, pairs.image_ids, pairs.other_ids, pairs.similarity)
-    for name, value in zip("mios", values, strict=True):
-        rows[name] = value
-        rows[f"{name}_length"] = rows.dtype[name].itemsize
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            "copy imgsim.pair (model_id, image_id, other_id, similarity) from stdin (format binary)"
-        ) as copy,
-    ):
-        copy.write(COPY_SIGNATURE + rows.tobytes() + COPY_END)
+    copy_columns(
+        connection,
+        "imgsim.pair",
+        {
+            "model_id": (">i2", model.model_id),
+            "image_id": (">i8", pairs.image_ids),
+            "other_id": (">i8", pairs.other_ids),
+            "similarity": (">f8", pairs.similarity),
+        },
+    )
 
 
 def _set_state(

@@ -7,7 +7,6 @@ one folder share the work, and what the other has in hand is looked at again at 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +16,7 @@ from imgsim.bibliography.identifiers import ECCO_NAME, name_pattern
 from imgsim.database.connection import Connection
 from imgsim.files import Refused
 from imgsim.ingest.catalogue import Catalogue
-from imgsim.ingest.pipeline import Files, Options, Pipeline, Progress, Summary
+from imgsim.ingest.pipeline import Options, Pipeline, Progress, Summary
 from imgsim.ingest.planning import FLUSH, Planner
 
 
@@ -34,16 +33,14 @@ def ingest(
             not the store's). A bad file is no error: it is recorded, and the rest goes on.
     """
     pattern = name_pattern(options.pattern or ECCO_NAME)
-    paths = list(paths)
-    found = _existing(paths)
+    roots = sorted(files.roots(paths))  # a path that is not there is told before anything is done
     chosen = [models.ensure(connection, wanted) for wanted in options.wanted]
     catalogue = Catalogue(connection, chosen, pattern)
     run_id = catalogue.begin_run(_arguments(options))
     pipeline = Pipeline(catalogue, chosen, options, on_progress)
     status = "failed"
     try:
-        pipeline.run(found)
-        roots = sorted(files.roots(paths))
+        pipeline.run(files.find(map(Path, roots)))
         if options.limit is None:
             failures.forget_before_run(connection, run_id, roots)
         if options.pattern is not None:
@@ -68,19 +65,13 @@ def survey(connection: Connection, paths: Iterable[Path], options: Options) -> S
     summary = Summary()
     with ThreadPoolExecutor(options.workers, "hash") as pool:
         planner = Planner(catalogue, [model.name for model in chosen], pool, change=False)
-        for step in planner.steps(_existing(paths)):
+        for step in planner.steps(files.find(paths)):
             if isinstance(step, Refused):
                 summary.refuse(step)
                 summary.failed += 1
             elif step is not FLUSH:
                 summary.count(step.kind)
     return summary
-
-
-def _existing(paths: Iterable[Path]) -> Files:
-    """The files under paths; the first is asked for at once, so that a wrong path is told early."""
-    found = files.find(list(paths))
-    return itertools.chain(list(itertools.islice(found, 1)), found)
 
 
 def _arguments(options: Options) -> dict[str, object]:

@@ -1,230 +1,72 @@
-"""Exact neighbour lists: the k nearest of every image, by blocked matrix products."""
+"""The neighbour lists of a store: filled, added to, and mended when images go.
+
+A list is exact among all images that have one, and of every two images with lists each has been
+considered for the other's. So images without a list are all that is left to do, after an
+interruption as after an ingest: each is compared with all others, fills its own list, and enters
+those it belongs in. Blocks of images are committed one by one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from psycopg import sql
 
+from imgsim.comparison.nearest import Lists, Nearest, places
+from imgsim.comparison.reaching import Found, Reaching
+from imgsim.comparison.vectors import Vectors, read_vectors
 from imgsim.database.connection import Connection
+from imgsim.database.copying import copy_columns
+from imgsim.database.turns import turn
 from imgsim.errors import ImgsimError
 from imgsim.models import Model
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-ROW_BLOCK = 512
-GROUP = 16
-COPY_HEADER = 19
-COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-COPY_END = b"\xff\xff"
-DENSE_SHARE = 0.02
-DECIMALS = 7
 MOST_NEIGHBOURS = 1000
+COMMITTED = 8192
+"""How many lists are committed together."""
 
+METHODS = ("exact", "hnsw")
+RECALL_SAMPLE = 200
 
 Progress = Callable[[str, int, int], None]
-"""Told of what, how many are done, and of how many."""
+"""Told of what, how much is done, and of how much."""
 
 
 def silent(what: str, done: int, of: int) -> None:
     """No progress is shown."""
 
 
-@dataclass(frozen=True)
-class Vectors:
-    """The vectors of a model: `ids` (n,) int64 ascending, `halves` (n, dimension) float16."""
-
-    ids: npt.NDArray[np.int64]
-    halves: npt.NDArray[np.float16]
-
-    def unit(
-        self, rows: npt.NDArray[np.intp] | slice, dtype: npt.DTypeLike
-    ) -> npt.NDArray[np.floating]:
-        """Some of the vectors as they are stored, brought to length 1 again."""
-        vectors = self.halves[rows].astype(dtype)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / lengths)
+class ChangedMeanwhileError(Exception):
+    """Vectors that the work is based on have been replaced or taken out: begin again."""
 
 
 @dataclass(frozen=True)
-class Lists:
-    """Neighbours of some images: flat columns in the order of image and rank.
+class State:
+    """What a model's lists are true for; `k` is None where it has none.
 
-    `similarity` is the cosine of the stored vectors, computed in double precision and rounded to
-    seven decimals.
+    `recall` is the measured share of the true neighbours in lists found through the index, and
+    None for exact ones.
     """
 
-    image_ids: npt.NDArray[np.int64]
-    ranks: npt.NDArray[np.int64]
-    other_ids: npt.NDArray[np.int64]
-    similarity: npt.NDArray[np.float64]
+    revision: int
+    k: int | None
+    of_revision: int | None
+    recall: float | None
 
+    @property
+    def method(self) -> str:
+        return "exact" if self.recall is None else "hnsw"
 
-def read_vectors(connection: Connection, model: Model) -> Vectors:
-    """Read all vectors of a model, by binary COPY."""
-    row = np.dtype(
-        [
-            ("columns", ">i2"),
-            ("id_length", ">i4"),
-            ("id", ">i8"),
-            ("vector_length", ">i4"),
-            ("dimension", ">i2"),
-            ("unused", ">i2"),
-            ("values", ">f2", (model.dimension,)),
-        ]
-    )
-    query = sql.SQL(
-        "copy (select image_id, embedding from imgsim.{} order by image_id) "
-        "to stdout (format binary)"
-    ).format(sql.Identifier(model.embedding_table))
-    with connection.cursor() as cursor, cursor.copy(query) as copy:
-        data = b"".join(copy)
-    rows = np.frombuffer(data, row, (len(data) - COPY_HEADER - 2) // row.itemsize, COPY_HEADER)
-    return Vectors(rows["id"].astype(np.int64), rows["values"].astype(np.float16))
-
-
-def nearest(
-    vectors: Vectors,
-    k: int,
-    rows: npt.NDArray[np.intp] | None = None,
-    documents: npt.NDArray[np.int64] | None = None,
-) -> Iterator[Lists]:
-    """The k nearest of the images in `rows` (of all, if None), block by block, exactly.
-
-    `documents`, a number for each vector, keeps images of one document out of each other's lists;
-    a negative number is no document.
-
-    A product in single precision proposes, double precision decides. The product of two unit
-    vectors of d single-precision values is off by at most d * u, u = 2^-24 (Higham, Accuracy and
-    Stability of Numerical Algorithms, 3.1), so whatever can be among the first k scores at least
-    the k-th value found less twice that: all of these are compared again. Equal similarities are
-    ranked by id, and nobody is in its own list.
-    """
-    if rows is None:
-        rows = np.arange(len(vectors.ids))
-    count = len(vectors.ids)
-    kept = min(k, count - 1)
-    if kept < 1:
-        return
-    margin = 2 * (vectors.halves.shape[1] + 4) * 2.0**-24
-    columns = vectors.unit(slice(None), np.float32)
-    padding = np.zeros((-count % GROUP, columns.shape[1]), np.float32)
-    padded = np.concatenate([columns, padding]).T
-    for start in range(0, len(rows), ROW_BLOCK):
-        block = rows[start : start + ROW_BLOCK]
-        proposed = columns[block] @ padded
-        proposed[:, count:] = -np.inf
-        proposed[np.arange(len(block)), block] = -np.inf
-        if documents is not None:
-            own = documents[block][:, None]
-            proposed[:, :count][(own == documents) & (own >= 0)] = -np.inf
-        row, column = _candidates(proposed, kept, margin)
-        yield _ranked(vectors, block, row, column, kept)
-
-
-def _candidates(
-    proposed: npt.NDArray[np.float32], kept: int, margin: float
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Rows (ascending) and columns of all that may be among the `kept` largest of their row.
-
-    The columns are taken in groups of 16. The k-th largest of the groups' greatest is no larger
-    than the k-th largest of all, so a bound from it loses nothing, and sixteen times fewer numbers
-    have to be partitioned; only groups that reach it are looked into.
-    """
-    groups = proposed.reshape(len(proposed), GROUP, -1)  # group g: columns g, g + n/16, …
-    greatest = groups.max(axis=1)
-    members = greatest.shape[1]
-    if kept <= members:
-        kth = np.partition(greatest, -kept, axis=1)[:, -kept]
-    else:
-        kth = np.partition(proposed, -kept, axis=1)[:, -kept]
-    least = kth - margin
-    row, group = np.nonzero((greatest >= least[:, None]) & (greatest > -np.inf))
-    values = groups[row, :, group]
-    pair, place = np.nonzero((values >= least[row][:, None]) & (values > -np.inf))
-    return row[pair], group[pair] + place * members
-
-
-def _ranked(
-    vectors: Vectors,
-    block: npt.NDArray[np.intp],
-    row: npt.NDArray[np.intp],
-    column: npt.NDArray[np.intp],
-    kept: int,
-) -> Lists:
-    similarity = np.round(cosines(vectors, block[row], column), DECIMALS)
-    # np.lexsort sorts by its last key first; columns ascend as ids do.
-    order = np.lexsort((column, -similarity, row))
-    first = np.searchsorted(row, np.arange(len(block)))
-    rank = np.arange(len(row)) - first[row] + 1
-    chosen = order[rank <= kept]
-    return Lists(
-        vectors.ids[block[row[chosen]]],
-        rank[rank <= kept],
-        vectors.ids[column[chosen]],
-        similarity[chosen],
-    )
-
-
-def cosines(
-    vectors: Vectors, row: npt.NDArray[np.intp], column: npt.NDArray[np.intp]
-) -> npt.NDArray[np.float64]:
-    """Cosines of the vectors `row[i]` and `column[i]`, in double precision."""
-    rows, own = np.unique(row, return_inverse=True)
-    left = vectors.unit(rows, np.float64)
-    columns, other = np.unique(column, return_inverse=True)
-    if len(row) > DENSE_SHARE * len(rows) * len(columns):
-        # One product is cheaper than so many pairs.
-        return np.asarray((left @ vectors.unit(columns, np.float64).T)[own, other])
-    result = np.empty(len(row))
-    step = 1 << 13
-    for start in range(0, len(row), step):
-        part = slice(start, start + step)
-        right = vectors.unit(column[part], np.float64)
-        result[part] = np.einsum("ij,ij->i", left[own[part]], right)
-    return result
-
-
-@contextmanager
-def alone(connection: Connection, table: str, model: Model) -> Iterator[None]:
-    """A transaction that only one process at a time is in, for a table and a model.
-
-    Two at once would do the same work: the second waits, and finds it done.
-    """
-    with connection.transaction():
-        connection.execute(
-            "select pg_advisory_xact_lock(hashtext(%s), %s)", [table, model.model_id]
-        )
-        yield
-
-
-def copy_columns(
-    connection: Connection, table: str, columns: Mapping[str, tuple[str, npt.ArrayLike]]
-) -> None:
-    """Add rows to a table by binary COPY.
-
-    Args:
-        columns: for each column of the table its big-endian type (such as `>i8`) and its values,
-            or one value for all rows.
-    """
-    count = max(np.size(values) for _, values in columns.values())
-    # PostgreSQL's binary COPY: the number of columns, then each one's length and value.
-    layout = [("count", ">i2")]
-    for name, (kind, _) in columns.items():
-        layout += [(f"{name} length", ">i4"), (name, kind)]
-    rows = np.zeros(count, np.dtype(layout))
-    rows["count"] = len(columns)
-    for name, (_, values) in columns.items():
-        rows[name] = values
-        rows[f"{name} length"] = rows.dtype[name].itemsize
-    statement = f"copy {table} ({', '.join(columns)}) from stdin (format binary)"
-    with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-        copy.write(COPY_SIGNATURE + rows.tobytes() + COPY_END)
+    def is_current(self, k: int, method: str) -> bool:
+        """Whether the lists are those of the vectors, long enough, and no less exact than asked."""
+        exact_enough = method == "hnsw" or self.method == "exact"
+        return self.of_revision == self.revision and (self.k or 0) >= k and exact_enough
 
 
 def bring_up_to_date(
@@ -232,134 +74,304 @@ def bring_up_to_date(
     models: Sequence[Model],
     k: int,
     on_progress: Progress = silent,
+    method: str = "exact",
 ) -> dict[str, int]:
     """Fill the lists of models that have none, too short ones, or ones older than their images.
 
     Args:
-        on_progress: called with the model's name, how many images are done, and of how many.
+        on_progress: called with the model's name, how many lists are filled, and of how many.
+        method: `exact`, or `hnsw`: what the index finds, whose measured recall is kept with them.
 
     Returns:
-        For each model whose lists were filled, how many images it has.
+        For each model whose lists were not current, how many were filled.
 
     Raises:
         ImgsimError: k is out of range.
     """
     if not 1 <= k <= MOST_NEIGHBOURS:
         raise ImgsimError(f"k is {k}", f"give a k from 1 to {MOST_NEIGHBOURS}")
+    fill = _fill if method == "exact" else _fill_from_index
     filled: dict[str, int] = {}
     for model in models:
-        with alone(connection, "imgsim.neighbour", model):
-            revision, stored_k = _state(connection, model)
-            if stored_k is not None and stored_k >= k:
-                continue
-            filled[model.name] = _fill(connection, model, k, revision, on_progress)
+        with turn(connection, "imgsim.neighbour", model.model_id):
+            while not (state := state_of(connection, model)).is_current(k, method):
+                try:
+                    done = fill(connection, model, k, state, on_progress)
+                except ChangedMeanwhileError:
+                    continue
+                filled[model.name] = filled.get(model.name, 0) + done
+                break
     return filled
 
 
-def _state(connection: Connection, model: Model) -> tuple[int, int | None]:
-    """A model's revision, and the k its lists hold if they are of that revision."""
+def state_of(connection: Connection, model: Model) -> State:
+    """What a model's stored lists are true for."""
     row = connection.execute(
         """
-        select m.revision, s.k
+        select m.revision, s.k, s.revision, s.recall
         from imgsim.model m
-        left join imgsim.neighbour_state s
-            on s.model_id = m.model_id and s.revision = m.revision
+        left join imgsim.neighbour_state s using (model_id)
         where m.model_id = %s
         """,
         [model.model_id],
     ).fetchone()
     assert row is not None
-    return row[0], row[1]
+    return State(*row)
 
 
-def _fill(
-    connection: Connection,
-    model: Model,
-    k: int,
-    revision: int,
-    on_progress: Progress,
-) -> int:
+def unchanged_since(connection: Connection, model: Model, revision: int) -> None:
+    """Within a transaction: keep the model's vectors as they are, or learn that some have gone.
+
+    Raises:
+        ChangedMeanwhileError: vectors were replaced or taken out after that revision.
+    """
+    row = connection.execute(
+        "select last_removal from imgsim.model where model_id = %s for share", [model.model_id]
+    ).fetchone()
+    if row is None or row[0] > revision:
+        raise ChangedMeanwhileError
+
+
+def _fill(connection: Connection, model: Model, k: int, state: State, on_progress: Progress) -> int:
+    # The vectors are read after the revision: they may be newer, and are looked at again then.
     vectors = read_vectors(connection, model)
-    total = len(vectors.ids)
-    connection.execute("delete from imgsim.neighbour where model_id = %s", [model.model_id])
-    done = 0
-    for lists in nearest(vectors, k):
-        copy_lists(connection, model, lists)
-        done = min(total, done + ROW_BLOCK)
-        on_progress(model.name, done, total)
-    _set_state(connection, model, k, revision)
-    return total
+    length = max(k, state.k or 0)
+    if state.method == "hnsw":
+        _forget(connection, model)
+    kth = _kth_of_lists(connection, model, vectors, min(length, len(vectors.ids) - 1))
+    without = np.flatnonzero(np.isneginf(kth))
+    nearest = Nearest(vectors, length, compared=len(without))
+    gains = _Gains(vectors, kth, without, length)
+    for start in range(0, len(without), COMMITTED):
+        rows = without[start : start + COMMITTED]
+        lists = list(nearest.lists(rows))
+        gained = gains.of(start, start + len(rows))
+        with connection.transaction():
+            unchanged_since(connection, model, state.revision)
+            _replace(connection, model, vectors.ids[rows], lists)
+            _enter(connection, model, length, gained)
+        on_progress(model.name, start + len(rows), len(without))
+    with connection.transaction():
+        unchanged_since(connection, model, state.revision)
+        _cut(connection, model, length)
+        _set_state(connection, model, length, state.revision)
+    return len(without)
 
 
-def copy_lists(
-    connection: Connection, model: Model, lists: Lists, table: str = "imgsim.neighbour"
+def _forget(connection: Connection, model: Model) -> None:
+    with connection.transaction():
+        for table in ("neighbour_state", "neighbour_list"):
+            connection.execute(
+                sql.SQL("delete from imgsim.{} where model_id = %s").format(sql.Identifier(table)),
+                [model.model_id],
+            )
+
+
+def _kth_of_lists(
+    connection: Connection, model: Model, vectors: Vectors, length: int
+) -> npt.NDArray[np.float64]:
+    """The last similarity in each image's list; minus infinity where it has no list so long."""
+    kth = np.full(len(vectors.ids), -np.inf)
+    rows = connection.execute(
+        """
+        select image_id, similarities[%(length)s]
+        from imgsim.neighbour_list
+        where model_id = %(model_id)s and cardinality(other_ids) >= %(length)s
+        """,
+        {"model_id": model.model_id, "length": max(1, length)},
+    ).fetchall()
+    if rows:
+        ids, similarities = zip(*rows, strict=True)
+        known = np.isin(ids, vectors.ids)
+        kth[vectors.rows_of(np.array(ids)[known])] = np.array(similarities)[known]
+    return kth
+
+
+class _Gains:
+    """Who belongs in the list of an image that has one already: new images that reach its last.
+
+    Args:
+        kth: the last similarity of each list, minus infinity where there is none yet.
+        without: where the images without a list stand.
+        length: no more than so many newcomers can stay in a list.
+    """
+
+    def __init__(
+        self,
+        vectors: Vectors,
+        kth: npt.NDArray[np.float64],
+        without: npt.NDArray[np.intp],
+        length: int,
+    ) -> None:
+        others = np.flatnonzero(np.isfinite(kth))
+        self._length = length
+        self._before = len(others)
+        if self._before:
+            least = np.where(np.isfinite(kth), kth, np.inf)
+            compared = float(len(without)) * len(others)
+            self._reaching = Reaching(vectors, np.concatenate([others, without]), least, compared)
+
+    def of(self, start: int, end: int) -> Found:
+        """List owners (columns) and newcomers (rows), of the newcomers from `start` to `end`."""
+        parts = [Found.none()]
+        if self._before:
+            parts += self._reaching.before(self._before + start, self._before + end)
+        found = Found.joined(parts)
+        order = np.lexsort((found.row_ids, -found.similarity, found.column_ids))
+        return found.taken(order[places(found.column_ids[order]) <= self._length])
+
+
+def _replace(
+    connection: Connection, model: Model, ids: npt.NDArray[np.int64], lists: Sequence[Lists]
 ) -> None:
-    """Add lists to `imgsim.neighbour`, or to another table of its columns."""
-    if not len(lists.image_ids):
+    connection.execute(
+        "delete from imgsim.neighbour_list where model_id = %s and image_id = any(%s)",
+        [model.model_id, ids.tolist()],
+    )
+    for some in lists:
+        images = np.unique(some.image_ids)
+        copy_columns(
+            connection,
+            "imgsim.neighbour_list",
+            {
+                "model_id": (">i2", model.model_id),
+                "image_id": (">i8", images),
+                "other_ids": (">i8", some.other_ids.reshape(len(images), -1)),
+                "similarities": (">f8", some.similarity.reshape(len(images), -1)),
+            },
+        )
+
+
+def _enter(connection: Connection, model: Model, length: int, gained: Found) -> None:
+    """Put newcomers into lists, each at its place; what falls off the end goes."""
+    if not len(gained.row_ids):
         return
-    copy_columns(
-        connection,
-        table,
+    connection.execute(
+        """
+        with gained as (
+            select g.*
+            from unnest(%(owners)s::bigint[], %(newcomers)s::bigint[], %(similarities)s::float8[])
+                as g (image_id, other_id, similarity)
+            join imgsim.neighbour_list l
+                on l.model_id = %(model_id)s and l.image_id = g.image_id
+            where g.other_id <> all(l.other_ids)
+        ), ranked as (
+            select c.*, row_number() over (
+                partition by c.image_id order by c.similarity desc, c.other_id) as rank
+            from (
+                select g.* from gained g
+                union all
+                select n.image_id, n.other_id, n.similarity
+                from imgsim.neighbour n
+                where n.model_id = %(model_id)s
+                    and n.image_id in (select g.image_id from gained g)
+            ) c
+        ), renewed as (
+            select r.image_id, array_agg(r.other_id order by r.rank) as other_ids,
+                array_agg(r.similarity order by r.rank) as similarities
+            from ranked r
+            where r.rank <= %(length)s
+            group by r.image_id
+        )
+        update imgsim.neighbour_list l
+        set other_ids = r.other_ids, similarities = r.similarities
+        from renewed r
+        where l.model_id = %(model_id)s and l.image_id = r.image_id
+        """,
         {
-            "model_id": (">i2", model.model_id),
-            "image_id": (">i8", lists.image_ids),
-            "rank": (">i2", lists.ranks),
-            "other_id": (">i8", lists.other_ids),
-            "similarity": (">f8", lists.similarity),
+            "model_id": model.model_id,
+            "owners": gained.column_ids.tolist(),
+            "newcomers": gained.row_ids.tolist(),
+            "similarities": gained.similarity.tolist(),
+            "length": length,
         },
     )
 
 
-def _set_state(connection: Connection, model: Model, k: int, revision: int) -> None:
+def _cut(connection: Connection, model: Model, length: int) -> None:
+    """Lists that an unfinished run for a longer k left are made as long as the others."""
+    connection.execute(
+        """
+        update imgsim.neighbour_list
+        set other_ids = other_ids[:%(length)s], similarities = similarities[:%(length)s]
+        where model_id = %(model_id)s and cardinality(other_ids) > %(length)s
+        """,
+        {"model_id": model.model_id, "length": length},
+    )
+
+
+def _fill_from_index(
+    connection: Connection, model: Model, k: int, state: State, on_progress: Progress
+) -> int:
+    """All lists anew as `imgsim.similar` gives them, in one transaction."""
+    ids = [
+        row[0]
+        for row in connection.execute(
+            sql.SQL("select image_id from imgsim.{} order by image_id").format(
+                sql.Identifier(model.embedding_table)
+            )
+        )
+    ]
+    with connection.transaction():
+        unchanged_since(connection, model, state.revision)
+        _forget(connection, model)
+        for start in range(0, len(ids), RECALL_SAMPLE):
+            some = ids[start : start + RECALL_SAMPLE]
+            connection.execute(
+                """
+                insert into imgsim.neighbour_list (model_id, image_id, other_ids, similarities)
+                select %(model_id)s, q.image_id, array_agg(s.image_id order by s.rank),
+                    array_agg(s.similarity order by s.rank)
+                from unnest(%(ids)s::bigint[]) as q (image_id)
+                cross join lateral imgsim.similar(q.image_id, %(model)s, k => %(k)s) s
+                group by q.image_id
+                """,
+                {"model_id": model.model_id, "model": model.name, "ids": some, "k": k},
+            )
+            on_progress(model.name, start + len(some), len(ids))
+        recall = connection.execute(
+            "select recall from imgsim.recall(%s, %s, %s, array[]::integer[]) where used",
+            [model.name, k, RECALL_SAMPLE],
+        ).fetchone()
+        _set_state(connection, model, k, state.revision, recall[0] if recall else None)
+    return len(ids)
+
+
+def _set_state(
+    connection: Connection,
+    model: Model,
+    k: int,
+    revision: int,
+    recall: float | None = None,
+) -> None:
     connection.execute(
         sql.SQL(
             """
-            insert into imgsim.neighbour_state (model_id, k, images, revision)
-            select %s, %s, count(*), %s
+            insert into imgsim.neighbour_state (model_id, k, images, revision, recall)
+            select %s, %s, count(*), %s, %s
             from imgsim.{}
             on conflict (model_id) do update
             set k = excluded.k, images = excluded.images, revision = excluded.revision,
-                computed_at = now()
+                recall = excluded.recall, computed_at = now()
             """
         ).format(sql.Identifier(model.embedding_table)),
-        [model.model_id, k, revision],
+        [model.model_id, k, revision, recall],
     )
 
 
-def lists_naming(connection: Connection, model: Model, image_ids: Sequence[int]) -> list[int]:
-    """The images whose stored lists name one of these, but not these themselves."""
-    rows = connection.execute(
-        """
-        select distinct n.image_id
-        from imgsim.neighbour n
-        where n.model_id = %(model)s
-            and n.other_id = any(%(ids)s)
-            and n.image_id <> all(%(ids)s)
-        order by n.image_id
-        """,
-        {"model": model.model_id, "ids": list(image_ids)},
-    )
-    return [row[0] for row in rows]
-
-
-def mend(connection: Connection, model: Model, image_ids: Sequence[int]) -> None:
-    """After images were removed: fill again the lists that named them.
-
-    Lists that were up to date before stay so; the model's revision grows, for its vectors changed.
-    """
-    revision, k = _state(connection, model)
+def forget_lists_of(connection: Connection, image_ids: Sequence[int]) -> None:
+    """Drop the lists of some images, and those in which they stand, of all models."""
+    ids = list(image_ids)
+    connection.execute("delete from imgsim.neighbour_list where image_id = any(%s)", [ids])
     connection.execute(
-        "update imgsim.model set revision = revision + 1 where model_id = %s", [model.model_id]
+        """
+        delete from imgsim.neighbour_list l
+        using (
+            select distinct n.model_id, n.image_id
+            from imgsim.neighbour n
+            where n.other_id = any(%s)
+        ) n
+        where l.model_id = n.model_id and l.image_id = n.image_id
+        """,
+        [ids],
     )
-    if k is None:
-        return
-    if image_ids:
-        vectors = read_vectors(connection, model)
-        rows = np.searchsorted(vectors.ids, np.asarray(image_ids))
-        connection.execute(
-            "delete from imgsim.neighbour where model_id = %s and image_id = any(%s)",
-            [model.model_id, list(image_ids)],
-        )
-        for lists in nearest(vectors, k, rows):
-            copy_lists(connection, model, lists)
-    _set_state(connection, model, k, revision + 1)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from imgsim import neighbours, pairs
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.files import path_from_text, path_text
 from imgsim.models import stored
-from imgsim.neighbours import lists_naming, mend
-from imgsim.pairs import stay_current
 
 
 def under_paths(connection: Connection, paths: Sequence[str]) -> list[int]:
@@ -42,14 +41,19 @@ def remove(connection: Connection, image_ids: Sequence[int]) -> int:
     """
     ids = list(image_ids)
     with connection.transaction():
-        models = stored(connection)
-        affected = {model.name: lists_naming(connection, model, ids) for model in models}
+        before = {model: neighbours.state_of(connection, model) for model in stored(connection)}
+        neighbours.forget_lists_of(connection, ids)
         removed = connection.execute(
             "delete from imgsim.image where image_id = any(%s)", [ids]
         ).rowcount
-        for model in models:
-            stay_current(connection, model)
-            mend(connection, model, affected[model.name])
+        for model in before:
+            pairs.stay_current(connection, model)
+        connection.execute(
+            "update imgsim.model set revision = revision + 1, last_removal = revision + 1"
+        )
+        for model, state in before.items():
+            if state.k and state.of_revision == state.revision:
+                neighbours.bring_up_to_date(connection, [model], state.k, method=state.method)
     return removed
 
 

@@ -1,5 +1,6 @@
 -- What the tables hold, for psql's \d+ and other browsers. Here and not in a migration, because a
 -- table that is distributed over shards loses its comments.
+-- needs: neighbour
 comment on schema imgsim is 'imgsim: printed illustrations, their vectors and their likeness';
 comment on table imgsim.image is 'One row per picture: a file, or one page (frame) of a multi-page TIFF';
 comment on column imgsim.image.name is 'The file''s name without its ending; #n is added for page n of several';
@@ -11,9 +12,13 @@ comment on column imgsim.image.page_id is 'ECCO page: document, four digits, 0';
 comment on column imgsim.image.linked is 'Book and page come from a table (imgsim metadata link), which goes before the file''s name';
 comment on table imgsim.model is 'A network with its weights and preprocessing; its vectors are in embedding_table';
 comment on column imgsim.model.revision is 'Grows with every transaction that changes the model''s vectors';
-comment on table imgsim.neighbour is 'The k nearest images of every image, exact, per model; ties in the order of other_id';
+comment on column imgsim.model.last_removal is 'The revision at which vectors of the model were last replaced or taken out';
+comment on view imgsim.neighbour is 'The k nearest images of every image, per model, a row each; ties in the order of other_id';
+comment on table imgsim.neighbour_list is 'The k nearest images of every image, per model, as two arrays in the order of rank; imgsim.neighbour has them as rows';
 comment on table imgsim.neighbour_state is 'The k and the model revision that each model''s neighbour lists were computed for';
+comment on column imgsim.neighbour_state.recall is 'Null for exact lists; of those found through the HNSW index, the measured share of the true neighbours';
 comment on table imgsim.pair is 'Every pair of images at or above the stored threshold, once: image_id < other_id';
+comment on table imgsim.pair_image is 'The images whose pairs are stored, and from which threshold; of two images the higher one counts';
 comment on table imgsim.ecco_document is 'The bibliography: one row per ECCO document';
 comment on table imgsim.ingest_run is 'One row per run of imgsim ingest: when, where, with which version, and what came of it';
 comment on table imgsim.ingest_failure is 'Files that could not be taken in; a row goes when its file goes in after all';

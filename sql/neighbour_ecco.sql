@@ -1,6 +1,7 @@
 -- Every stored neighbour, both sides joined with their books.
 --   select * from imgsim.neighbour_ecco
 --   where similarity >= 0.94 and publication_year < other_publication_year;
+-- needs: neighbour
 create or replace view imgsim.neighbour_ecco as
 select
     m.name as model,

@@ -1,5 +1,5 @@
 -- Are there neighbour lists of at least k for this model? Its id, or an error; a warning where
--- they are older than the images.
+-- they are older than the images, or not exact.
 --   select imgsim.require_neighbours('resnet50', 4);
 -- needs: model_named
 create or replace function imgsim.require_neighbours(model text, k integer)
@@ -20,6 +20,11 @@ begin
     if state.revision <> m.revision then
         raise warning 'the neighbour lists of % are older than its images', quote_literal(model)
             using hint = 'bring them up to date with: imgsim neighbours';
+    end if;
+    if state.recall is not null then
+        raise warning 'the neighbour lists of % were found through its index: recall %',
+            quote_literal(model), round(state.recall::numeric, 4)
+            using hint = 'for exact ones: imgsim neighbours';
     end if;
     return m.model_id;
 end

@@ -22,11 +22,13 @@ cross join lateral (
 ) unit
 """
 LISTS = """
-insert into imgsim.neighbour (model_id, image_id, rank, other_id, similarity)
-select m.model_id, i.image_id, s.rank, s.image_id, s.similarity
+insert into imgsim.neighbour_list (model_id, image_id, other_ids, similarities)
+select m.model_id, i.image_id, array_agg(s.image_id order by s.rank),
+    array_agg(s.similarity order by s.rank)
 from imgsim.model m
 cross join imgsim.image i
 cross join lateral imgsim.similar(i.image_id, model => m.name, k => 4) s
+group by m.model_id, i.image_id
 """
 STATE = """
 insert into imgsim.neighbour_state (model_id, k, images, revision)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from pgvector import HalfVector
@@ -31,28 +33,39 @@ def store(connection: Connection, name: str, vectors: Vectors, books: int = 7) -
         "select imgsim.add_model(%s, 'none', %s, 'synthetic', 'none', 'fit')",
         [name, vectors.shape[1]],
     )
+    model = models.named(connection, name)
+    put(connection, model, range(1, len(vectors) + 1), vectors, books)
+    return model
+
+
+def put(
+    connection: Connection,
+    model: models.Model,
+    ids: Sequence[int],
+    vectors: Vectors,
+    books: int = 7,
+) -> None:
+    """Add images with vectors of a stored model; images that are there get vectors only."""
     connection.execute(
         """
         insert into imgsim.image
             (image_id, name, path, sha256, bytes, modified_ns, width, height, mode, format, ecco_id)
         select n, 'image ' || n, '/scans/' || n, md5(n::text), 1, 1, 1, 1, 'L', 'PNG',
             lpad((n %% %s)::text, 10, '0')
-        from generate_series(1, %s) n
+        from unnest(%s::bigint[]) n
         on conflict do nothing
         """,
-        [books, len(vectors)],
+        [books, list(ids)],
     )
-    model = models.named(connection, name)
     with connection.cursor().copy(
-        sql.SQL("copy imgsim.{} from stdin (format binary)").format(
+        sql.SQL("copy imgsim.{} (image_id, embedding) from stdin (format binary)").format(
             sql.Identifier(model.embedding_table)
         )
     ) as copy:
         copy.set_types(["int8", "halfvec"])
-        for number, vector in enumerate(vectors, 1):
-            copy.write_row((number, HalfVector(vector)))
+        for image_id, vector in zip(ids, vectors, strict=True):
+            copy.write_row((image_id, HalfVector(vector)))
     connection.execute("update imgsim.model set revision = revision + 1")
-    return model
 
 
 def brute_force(connection: Connection, model: models.Model, k: int) -> dict[int, list[int]]:

@@ -18,27 +18,44 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("-k", type=click.IntRange(1, 1000), default=10, show_default=True)
 @click.option("--model", "names", multiple=True, metavar="NAME", help="[default: all in the store]")
+@click.option(
+    "--method",
+    type=click.Choice(["exact", "hnsw"]),
+    default="exact",
+    show_default=True,
+    help="hnsw: what the index finds, in the database, with its measured recall.",
+)
 @pass_place
-def neighbours(place: Place, k: int, names: tuple[str, ...]) -> None:
-    """Fill imgsim.neighbour with the k nearest of every picture, exactly, for each model.
+def neighbours(place: Place, k: int, names: tuple[str, ...], method: str) -> None:
+    """Fill imgsim.neighbour with the k nearest of every picture, for each model.
 
-    Lists that are up to date and long enough are left as they are.
+    Lists that are up to date and long enough are left as they are. After an ingest only the new
+    pictures are compared, with all; interrupted, it goes on where it was.
     """
     from imgsim import models
+    from imgsim import neighbours as lists
 
     with place.connect() as connection:
         chosen = models.chosen(connection, names) if names else models.stored(connection)
-        filled = fill(connection, chosen, k)
+        filled = fill(connection, chosen, k, method)
         for model in chosen:
-            images = filled.get(model.name)
-            done = "up to date already" if images is None else f"{images:,} lists filled"
-            say(f"{model.name}: {done}")
+            count = filled.get(model.name)
+            done = "up to date already" if count is None else f"{count:,} lists filled"
+            say(f"{model.name}: {done}{_found_how(lists.state_of(connection, model).recall)}")
     if not chosen:
         say("the store is empty: take pictures in first with imgsim ingest FOLDER")
 
 
-def fill(connection: Connection, chosen: Sequence[Model], k: int) -> dict[str, int]:
-    """Bring neighbour lists up to date, with progress on a terminal."""
+def _found_how(recall: float | None) -> str:
+    if recall is None:
+        return ""
+    return f"; found through the index, which finds {recall:.2%} of the true nearest"
+
+
+def fill(
+    connection: Connection, chosen: Sequence[Model], k: int, method: str = "exact"
+) -> dict[str, int]:
+    """Bring neighbour lists up to date, with progress."""
     from imgsim import neighbours as lists
 
-    return lists.bring_up_to_date(connection, chosen, k, progress_line("neighbours of"))
+    return lists.bring_up_to_date(connection, chosen, k, progress_line("neighbours of"), method)

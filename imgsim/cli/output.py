@@ -8,6 +8,7 @@ import io
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +42,7 @@ OPTIONAL = frozenset(
 )
 """Of the book: left out of a printed table where no picture has one."""
 
+LINE_SECONDS = 10.0
 SHORTENED = 24
 COLUMN_GAP = 3
 HEADINGS = {
@@ -110,13 +112,32 @@ def warn(message: str) -> None:
 
 
 def progress_line(doing: str) -> Callable[[str, int, int], None]:
-    """A line on a terminal that counts up: of what, how many are done, and of how many."""
+    """Tells of what, how much is done and how long the rest will take.
+
+    On a terminal one line that changes; elsewhere a line now and then.
+    """
+    began = told = time.monotonic()
 
     def update(what: str, done: int, of: int) -> None:
+        nonlocal began, told
+        now = time.monotonic()
+        line = f"{doing} {what}: {done / max(of, 1):4.0%}{_left(now - began, done, of)}"
         if sys.stderr.isatty():
-            click.echo(f"\r{doing} {what}: {done:,} of {of:,}", nl=done == of, err=True)
+            click.echo(f"\r{line:<60}", nl=done == of, err=True)
+        elif now - told >= LINE_SECONDS:
+            told = now
+            click.echo(line, err=True)
+        if done == of:
+            began = now  # what comes next is timed by itself
 
     return update
+
+
+def _left(seconds: float, done: int, of: int) -> str:
+    if not done or done == of:
+        return ""
+    minutes, second = divmod(round(seconds * (of - done) / done), 60)
+    return f", {minutes}:{second:02} left"
 
 
 def confirm(question: str) -> None:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgsim import neighbours
+from imgsim.comparison.nearest import Nearest
+from imgsim.comparison.vectors import read_vectors
 from imgsim.database.connection import Connection
+from imgsim.database.copying import copy_columns
 from imgsim.export.joined import Joined, Query, Step, one_row
 from imgsim.models import Model
 
@@ -238,7 +240,7 @@ def _image_nodes(lists: Query) -> Query:
 
 def _list_other_documents(connection: Connection, model: Model, k: int) -> None:
     """Fill a temporary table with the nearest of every image in other documents, exactly."""
-    vectors = neighbours.read_vectors(connection, model)
+    vectors = read_vectors(connection, model)
     rows = connection.execute(
         """
         select i.image_id,
@@ -252,6 +254,17 @@ def _list_other_documents(connection: Connection, model: Model, k: int) -> None:
     connection.execute(
         "create temporary table exported_neighbour (like imgsim.neighbour) on commit drop"
     )
-    for lists in neighbours.nearest(vectors, k, documents=documents):
-        neighbours.copy_lists(connection, model, lists, "exported_neighbour")
+    nearest = Nearest(vectors, k, documents)
+    for lists in nearest.lists(np.arange(len(vectors.ids))):
+        copy_columns(
+            connection,
+            "exported_neighbour",
+            {
+                "model_id": (">i2", model.model_id),
+                "image_id": (">i8", lists.image_ids),
+                "rank": (">i2", lists.ranks),
+                "other_id": (">i8", lists.other_ids),
+                "similarity": (">f8", lists.similarity),
+            },
+        )
     connection.execute("analyze exported_neighbour")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pgvector import HalfVector
 from psycopg import sql
 
-from imgsim import failures
+from imgsim import failures, neighbours, pairs
 from imgsim.bibliography.identifiers import NameParts, parse_name
 from imgsim.database.connection import Connection
 from imgsim.files import Found, Refused, path_from_text, path_text
@@ -211,11 +211,15 @@ class Catalogue:
         with self._connection.transaction():
             ids = self._upsert_images(records)
             replaced = [i for i, r in zip(ids, records, strict=True) if r.replaces]
+            surplus = self._surplus_frames(records)
             if replaced:
-                self._drop_vectors(replaced)
+                self._drop_vectors(replaced + surplus)
             for name, model in self._models.items():
                 self._write_vectors(name, model, ids, records)
-            self._drop_surplus_frames(records)
+            if surplus:
+                self._connection.execute(
+                    "delete from imgsim.image where image_id = any(%s)", [surplus]
+                )
             failures.forget(
                 self._connection,
                 [r.found.path for r in records],
@@ -281,14 +285,11 @@ class Catalogue:
                 ),
                 [ids],
             )
-        for table in ("neighbour", "pair"):
-            self._connection.execute(
-                sql.SQL(
-                    "delete from imgsim.{} where image_id = any(%s) or other_id = any(%s)"
-                ).format(sql.Identifier(table)),
-                [ids, ids],
-            )
-        self._connection.execute("update imgsim.model set revision = revision + 1")
+        neighbours.forget_lists_of(self._connection, ids)
+        pairs.forget_pairs_of(self._connection, ids)
+        self._connection.execute(
+            "update imgsim.model set revision = revision + 1, last_removal = revision + 1"
+        )
 
     def _write_vectors(
         self, name: str, model: Model, ids: list[int], records: Sequence[Record]
@@ -330,12 +331,19 @@ class Catalogue:
                 [[image_id for image_id, _ in with_twin], [twin for _, twin in with_twin]],
             )
 
-    def _drop_surplus_frames(self, records: Sequence[Record]) -> None:
-        frames = {r.found.path: r.frame.count for r in records if r.replaces}
-        for path, count in frames.items():
-            self._connection.execute(
-                "delete from imgsim.image where path = %s and frame > %s", [path_text(path), count]
-            )
+    def _surplus_frames(self, records: Sequence[Record]) -> list[int]:
+        """The images of pages that a file, now replaced, has no more."""
+        counts = {path_text(r.found.path): r.frame.count for r in records if r.replaces}
+        rows = self._connection.execute(
+            """
+            select i.image_id
+            from imgsim.image i
+            join unnest(%s::text[], %s::integer[]) as f (path, frames)
+                on i.path = f.path and i.frame > f.frames
+            """,
+            [list(counts), list(counts.values())],
+        )
+        return [row[0] for row in rows]
 
     def read_names_again(self, roots: Sequence[str]) -> None:
         """Read book and page out of the names of stored images anew, with this run's pattern."""

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from imgsim import neighbours
+from imgsim.comparison.vectors import Vectors, read_vectors
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.models import Model
-from imgsim.neighbours import Vectors
 from imgsim.plots import gather, lettering, style, thumbnails
 from imgsim.plots.gather import Illustration
 from imgsim.plots.page import MARGIN, Box, Page, contained
@@ -73,7 +72,7 @@ def gather_ladder(
     Raises:
         ImgsimError: the model has fewer than two vectors.
     """
-    vectors = neighbours.read_vectors(connection, model)
+    vectors = read_vectors(connection, model)
     total = len(vectors.ids)
     if total < 2:
         raise ImgsimError(

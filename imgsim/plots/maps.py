@@ -11,7 +11,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 
-from imgsim import neighbours
+from imgsim.comparison.vectors import read_vectors
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.models import Model
@@ -73,7 +73,7 @@ def gather_map(
     """
     panels = []
     for model in models:
-        vectors = neighbours.read_vectors(connection, model)
+        vectors = read_vectors(connection, model)
         if not len(vectors.ids):
             raise ImgsimError(
                 f"{model.name} has no vectors", f"imgsim ingest --model {model.name} FOLDER"

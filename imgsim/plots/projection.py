@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from imgsim.comparison.vectors import Vectors
 from imgsim.errors import ImgsimError
-from imgsim.neighbours import Vectors
 
 BLOCK = 4096
 
@@ -29,7 +29,7 @@ def principal_components(vectors: Vectors) -> Projection:
     Exact, from the covariance of all vectors; the sign is such that the largest weight of each
     direction is positive.
     """
-    count, dimension = vectors.halves.shape
+    count, dimension = vectors.values.shape
     total = np.zeros(dimension)
     products = np.zeros((dimension, dimension))
     for start in range(0, count, BLOCK):

@@ -11,7 +11,8 @@ import pandas as pd
 import psycopg
 import pytest
 
-from imgsim import export, neighbours
+from imgsim import export
+from imgsim.comparison.vectors import read_vectors
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.export import Target, joined, joined_likeness
@@ -155,9 +156,9 @@ def test_embeddings_are_the_stored_vectors(
         rows = joined.all_embeddings(connection, model)
         outcome = written(connection, rows, tmp_path, "npy", model)
         written(connection, rows, tmp_path, "parquet", model)
-    vectors = neighbours.read_vectors(connection, model)
+    vectors = read_vectors(connection, model)
     array = np.load(tmp_path / "x.npy")
-    assert np.array_equal(array, vectors.halves.astype(np.float32))
+    assert np.array_equal(array, vectors.values)
     ids = read_csv(tmp_path / "x_ids.csv")
     assert [int(row["image_id"]) for row in ids] == vectors.ids.tolist()
     frame = pd.read_parquet(tmp_path / "x.parquet")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from imgsim import models, pairs, upkeep
+from imgsim.comparison import reaching
+from imgsim.comparison.vectors import read_vectors
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
-from imgsim.neighbours import read_vectors
 from tests.vectors import Vectors, clustered, store
 
 Found = dict[tuple[int, int], float]
@@ -17,7 +18,7 @@ Found = dict[tuple[int, int], float]
 def brute_force(connection: Connection, model: models.Model, threshold: float) -> Found:
     """Every pair at or above the threshold, from the stored halves, in double precision."""
     stored = read_vectors(connection, model)
-    vectors = stored.halves.astype(np.float64)
+    vectors = stored.values.astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     similarity = np.round(vectors @ vectors.T, 7)
     found = {}
@@ -38,8 +39,9 @@ def stored_pairs(connection: Connection, model: models.Model) -> Found:
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiles so small that pairs lie within them, across them and at their edges."""
-    monkeypatch.setattr(pairs, "ROW_BLOCK", 64)
-    monkeypatch.setattr(pairs, "COLUMN_BLOCK", 100)
+    monkeypatch.setattr(reaching, "ROWS", 64)
+    monkeypatch.setattr(reaching, "COLUMNS", 100)
+    monkeypatch.setattr(pairs, "COMMITTED", 150)
 
 
 @pytest.mark.parametrize(("dimension", "threshold"), [(64, 0.9), (512, 0.917), (2048, 0.5)])
@@ -93,7 +95,8 @@ def test_a_hair_above_is_in_and_a_hair_below_is_out(
             asked = round(threshold + moved, 7)
             if asked > 1:
                 continue
-            connection.execute("delete from imgsim.pair_state")
+            for table in ("pair", "pair_image", "pair_state"):
+                connection.execute(f"delete from imgsim.{table}".encode())
             pairs.bring_up_to_date(connection, [model], asked)
             found = stored_pairs(connection, model)
             assert found == brute_force(connection, model, asked)

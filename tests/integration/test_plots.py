@@ -20,9 +20,9 @@ from matplotlib.text import Text
 from PIL import Image
 
 from imgsim import models, neighbours, plots, search
+from imgsim.comparison.vectors import read_vectors, vectors_of
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError
-from imgsim.neighbours import Vectors
 from imgsim.plots import lettering, orbits, projection, style, timelines
 from imgsim.plots.gather import Illustration, Match, Ranking, ThresholdCount
 from imgsim.plots.maps import ImageMap, Panel
@@ -257,7 +257,7 @@ def test_threshold_counts_are_those_of_brute_force(connection: Connection) -> No
     vectors = clustered(60, 16, seed=2)
     model = store(connection, "m", vectors)
     neighbours.bring_up_to_date(connection, [model], 3)
-    stored = neighbours.read_vectors(connection, model).unit(slice(None), np.float64)
+    stored = read_vectors(connection, model).unit(slice(None), np.float64)
     similarity = np.round(stored @ stored.T, 7)
     np.fill_diagonal(similarity, -2)
     short = 0
@@ -294,7 +294,7 @@ def test_ladder_shows_the_pair_nearest_to_each_score(
     connection: Connection, pictured: models.Model
 ) -> None:
     found = plots.gather_ladder(connection, pictured, rungs=(0.0, 0.94, 1.0))
-    vectors = neighbours.read_vectors(connection, pictured).unit(slice(None), np.float64)
+    vectors = read_vectors(connection, pictured).unit(slice(None), np.float64)
     upper = (vectors @ vectors.T)[np.triu_indices(24, 1)]
     for rung in found.rungs:
         nearest = upper[np.abs(upper - rung.score).argmin()]
@@ -318,8 +318,8 @@ def test_ladder_says_where_no_pair_is_near(connection: Connection) -> None:
 
 def test_principal_components_are_those_of_a_singular_value_decomposition() -> None:
     halves = clustered(300, 24, seed=1).astype(np.float16)
-    placed = projection.principal_components(Vectors(np.arange(300), halves))
-    vectors = Vectors(np.arange(300), halves).unit(slice(None), np.float64)
+    placed = projection.principal_components(vectors_of(np.arange(300), halves.astype(np.float32)))
+    vectors = vectors_of(np.arange(300), halves.astype(np.float32)).unit(slice(None), np.float64)
     left, scale, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
     expected = left[:, :2] * scale[:2]
     assert np.abs(placed.points) == pytest.approx(np.abs(expected), abs=1e-4)

@@ -1,0 +1,1 @@
+"""Every image compared with every other, exactly: arrays in, arrays out."""

@@ -1,0 +1,28 @@
+"""One at a time: processes that would do the same work wait for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from psycopg.pq import TransactionStatus
+
+from imgsim.database.connection import Connection
+
+ANSWERING = (TransactionStatus.IDLE, TransactionStatus.INTRANS)
+
+
+@contextmanager
+def turn(connection: Connection, what: str, number: int) -> Iterator[None]:
+    """Wait until no other connection is at `what` with this number, and keep others from it.
+
+    It goes beyond a transaction's end, so that work can be committed piece by piece.
+    """
+    values = [what, number]
+    connection.execute("select pg_advisory_lock(hashtext(%s), %s)", values)
+    try:
+        yield
+    finally:
+        # A connection that broke has let go of its locks.
+        if connection.info.transaction_status in ANSWERING:
+            connection.execute("select pg_advisory_unlock(hashtext(%s), %s)", values)

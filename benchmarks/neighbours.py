@@ -51,7 +51,7 @@ def fill(connection: Connection, model: Model) -> None:
 
 def forget(connection: Connection, model: Model) -> None:
     """No lists are stored any more."""
-    for table in ("neighbour_state", "neighbour"):
+    for table in ("neighbour_state", "neighbour_list"):
         query = f"delete from imgsim.{table} where model_id = %s"
         connection.execute(query.encode(), [model.model_id])
-    connection.execute("vacuum imgsim.neighbour")
+    connection.execute("vacuum imgsim.neighbour_list")

@@ -73,10 +73,7 @@ class Nearest:
     def _least(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.floating]:
         """Of some rows the k-th largest cosine, nearly."""
         units = self._vectors.unit(rows, np.float32)
-        cosines = np.empty((len(rows), len(self._vectors.ids)), np.float32)
-        for start in range(0, cosines.shape[1], sketches.BLOCK):
-            part = slice(start, start + sketches.BLOCK)
-            cosines[:, part] = units @ self._vectors.unit(part, np.float32).T
+        cosines = units @ self._vectors.values.T / self._vectors.lengths.astype(np.float32)
         cosines[np.arange(len(rows)), rows] = -np.inf
         return np.asarray(np.partition(cosines, -self._kept, axis=1)[:, -self._kept])
 

@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from imgsim.comparison.vectors import DECIMALS, Vectors
 from imgsim.comparison.workers import in_parallel
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     Rows: TypeAlias = npt.NDArray[np.intp]
 
 BASIS_SAMPLE = 2048
-COLUMN_SAMPLE = 4096
+COLUMN_SAMPLE = 2048
 ROW_SAMPLE = 64
 SHARES = (64, 32, 16, 8, 4, 2)
 LEAST_RANK = 16
@@ -129,7 +130,7 @@ def best(
         if rank >= lowest:
             break  # longer ones cost more than the best so far for their product alone
         if rank > basis.shape[1]:
-            basis = leading_directions(vectors, min(4 * rank, affordable[-1]))
+            basis = leading_directions(vectors, max(rank, dimension // 16))
             left, right = (_sketch(vectors, some, basis)[:, :-1] for some in (rows, columns))
         bounds = _with_rest(left[:, :rank]) @ _with_rest(right[:, :rank]).T
         cost = rank + EXACT * dimension * _share(bounds >= wanted)
@@ -153,9 +154,12 @@ def leading_directions(vectors: Vectors, rank: int) -> npt.NDArray[np.float64]:
     count = len(vectors.ids)
     sample = np.sort(rng.choice(count, min(count, BASIS_SAMPLE), replace=False))
     units = np.asarray(vectors.unit(sample, np.float32))
-    drawn = units.T @ rng.standard_normal((len(units), rank), dtype=np.float32)
-    drawn = units.T @ (units @ np.linalg.qr(drawn)[0])
-    basis = np.linalg.qr(drawn.astype(np.float64))[0]
-    inside = units @ basis.astype(np.float32)
-    _, turned = np.linalg.eigh((inside.T @ inside).astype(np.float64))
-    return np.asarray(basis @ turned[:, ::-1])
+    # Small factorisations on several threads mostly wait for each other.
+    with threadpool_limits(1, "blas"):
+        drawn = units.T @ rng.standard_normal((len(units), rank), dtype=np.float32)
+        drawn = units.T @ (units @ np.linalg.qr(drawn)[0])
+        basis = np.linalg.qr(drawn.astype(np.float64))[0]
+        inside = units @ basis.astype(np.float32)
+        _, turned = np.linalg.eigh((inside.T @ inside).astype(np.float64))
+        # Contiguous: an array read backwards is multiplied number by number.
+        return np.ascontiguousarray((basis @ turned)[:, ::-1])

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from psycopg import sql
 
 from imgsim.comparison.nearest import Lists, Nearest, places
+from imgsim.comparison.products import Multiplied, OnProcessor
 from imgsim.comparison.reaching import Found, Reaching
 from imgsim.comparison.vectors import Vectors, read_vectors
 from imgsim.database.connection import Connection
@@ -75,12 +77,14 @@ def bring_up_to_date(
     k: int,
     on_progress: Progress = silent,
     method: str = "exact",
+    multiply: Multiplied = OnProcessor,
 ) -> dict[str, int]:
     """Fill the lists of models that have none, too short ones, or ones older than their images.
 
     Args:
         on_progress: called with the model's name, how many lists are filled, and of how many.
         method: `exact`, or `hnsw`: what the index finds, whose measured recall is kept with them.
+        multiply: what multiplies, and where, for exact lists.
 
     Returns:
         For each model whose lists were not current, how many were filled.
@@ -90,7 +94,7 @@ def bring_up_to_date(
     """
     if not 1 <= k <= MOST_NEIGHBOURS:
         raise ImgsimError(f"k is {k}", f"give a k from 1 to {MOST_NEIGHBOURS}")
-    fill = _fill if method == "exact" else _fill_from_index
+    fill = partial(_fill, multiply=multiply) if method == "exact" else _fill_from_index
     filled: dict[str, int] = {}
     for model in models:
         with turn(connection, "imgsim.neighbour", model.model_id):
@@ -132,7 +136,14 @@ def unchanged_since(connection: Connection, model: Model, revision: int) -> None
         raise ChangedMeanwhileError
 
 
-def _fill(connection: Connection, model: Model, k: int, state: State, on_progress: Progress) -> int:
+def _fill(
+    connection: Connection,
+    model: Model,
+    k: int,
+    state: State,
+    on_progress: Progress,
+    multiply: Multiplied,
+) -> int:
     # The vectors are read after the revision: they may be newer, and are looked at again then.
     vectors = read_vectors(connection, model)
     length = max(k, state.k or 0)
@@ -140,8 +151,8 @@ def _fill(connection: Connection, model: Model, k: int, state: State, on_progres
         _forget(connection, model)
     kth = _kth_of_lists(connection, model, vectors, min(length, len(vectors.ids) - 1))
     without = np.flatnonzero(np.isneginf(kth))
-    nearest = Nearest(vectors, length, compared=len(without))
-    gains = _Gains(vectors, kth, without, length)
+    nearest = Nearest(vectors, length, compared=len(without), multiply=multiply)
+    gains = _Gains(vectors, kth, without, length, multiply)
     for start in range(0, len(without), COMMITTED):
         rows = without[start : start + COMMITTED]
         lists = list(nearest.lists(rows))
@@ -202,6 +213,7 @@ class _Gains:
         kth: npt.NDArray[np.float64],
         without: npt.NDArray[np.intp],
         length: int,
+        multiply: Multiplied,
     ) -> None:
         others = np.flatnonzero(np.isfinite(kth))
         self._length = length
@@ -209,7 +221,8 @@ class _Gains:
         if self._before:
             least = np.where(np.isfinite(kth), kth, np.inf)
             compared = float(len(without)) * len(others)
-            self._reaching = Reaching(vectors, np.concatenate([others, without]), least, compared)
+            order = np.concatenate([others, without])
+            self._reaching = Reaching(vectors, order, least, compared, multiply=multiply)
 
     def of(self, start: int, end: int) -> Found:
         """List owners (columns) and newcomers (rows), of the newcomers from `start` to `end`."""

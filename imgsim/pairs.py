@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from psycopg import sql
 
+from imgsim.comparison.products import Multiplied, OnProcessor
 from imgsim.comparison.reaching import Found, Reaching
 from imgsim.comparison.vectors import Vectors, read_vectors
 from imgsim.database.connection import Connection
@@ -58,12 +59,14 @@ def bring_up_to_date(
     threshold: float = THRESHOLD,
     on_progress: Progress = silent,
     at_most: int = MOST_PAIRS,
+    multiply: Multiplied = OnProcessor,
 ) -> dict[str, int]:
     """Fill `imgsim.pair` for models whose pairs are missing, too few, or older than their images.
 
     Args:
         on_progress: called with the model's name, how many comparisons are done, and of how many.
         at_most: stop, with nothing changed, where a model has more pairs than this.
+        multiply: what multiplies, and where.
 
     Returns:
         For each model whose pairs were not current, how many it has now.
@@ -79,9 +82,8 @@ def bring_up_to_date(
         with turn(connection, "imgsim.pair", model.model_id):
             while not (state := _state_of(connection, model)).is_current(threshold):
                 try:
-                    filled[model.name] = _Filling(connection, model, state, threshold, at_most).run(
-                        on_progress
-                    )
+                    filling = _Filling(connection, model, state, threshold, at_most)
+                    filled[model.name] = filling.run(on_progress, multiply)
                     break
                 except ChangedMeanwhileError:
                     continue
@@ -144,13 +146,13 @@ class _Filling:
         self._vectors = read_vectors(connection, model)
         self._complete_from = _thresholds(connection, model, self._vectors)
 
-    def run(self, on_progress: Progress) -> int:
+    def run(self, on_progress: Progress, multiply: Multiplied) -> int:
         """Compare block by block; how many pairs the model has then."""
         is_left = self._complete_from > self._threshold
         done, left = np.flatnonzero(~is_left), np.flatnonzero(is_left)
         comparisons = len(left) * (2 * len(done) + len(left) - 1) // 2
         order = np.concatenate([done, left])
-        reaching = Reaching(self._vectors, order, self._threshold, comparisons)
+        reaching = Reaching(self._vectors, order, self._threshold, comparisons, multiply=multiply)
         stored = self._count()
         for start in range(len(done), len(order), COMMITTED):
             end = min(len(order), start + COMMITTED)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli.comparison import device_option, multiplied_on
 from imgsim.cli.output import progress_line, say
 from imgsim.cli.place import Place, pass_place
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="hnsw: what the index finds, in the database, with its measured recall.",
 )
+@device_option
 @pass_place
-def neighbours(place: Place, k: int, names: tuple[str, ...], method: str) -> None:
+def neighbours(place: Place, k: int, names: tuple[str, ...], method: str, device: str) -> None:
     """Fill imgsim.neighbour with the k nearest of every picture, for each model.
 
     Lists that are up to date and long enough are left as they are. After an ingest only the new
@@ -37,7 +39,7 @@ def neighbours(place: Place, k: int, names: tuple[str, ...], method: str) -> Non
 
     with place.connect() as connection:
         chosen = models.chosen(connection, names) if names else models.stored(connection)
-        filled = fill(connection, chosen, k, method)
+        filled = fill(connection, chosen, k, method, device)
         for model in chosen:
             count = filled.get(model.name)
             done = "up to date already" if count is None else f"{count:,} lists filled"
@@ -53,9 +55,15 @@ def _found_how(recall: float | None) -> str:
 
 
 def fill(
-    connection: Connection, chosen: Sequence[Model], k: int, method: str = "exact"
+    connection: Connection,
+    chosen: Sequence[Model],
+    k: int,
+    method: str = "exact",
+    device: str = "cpu",
 ) -> dict[str, int]:
     """Bring neighbour lists up to date, with progress."""
     from imgsim import neighbours as lists
 
-    return lists.bring_up_to_date(connection, chosen, k, progress_line("neighbours of"), method)
+    return lists.bring_up_to_date(
+        connection, chosen, k, progress_line("neighbours of"), method, multiplied_on(device)
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsim.cli.arguments import Similarity
+from imgsim.cli.comparison import device_option, multiplied_on
 from imgsim.cli.output import progress_line, say
 from imgsim.cli.place import Place, pass_place
 
@@ -35,11 +36,15 @@ at_most_option = click.option(
 @threshold_option
 @click.option("--model", "names", multiple=True, metavar="NAME", help="[default: all in the store]")
 @at_most_option
+@device_option
 @pass_place
-def pairs(place: Place, threshold: float, names: tuple[str, ...], at_most: int) -> None:
+def pairs(
+    place: Place, threshold: float, names: tuple[str, ...], at_most: int, device: str
+) -> None:
     """Fill imgsim.pair with every two pictures at or above a threshold, exactly, for each model.
 
-    Pairs that are up to date and complete from that threshold are left as they are.
+    Pairs that are up to date and complete from that threshold are left as they are. After an ingest
+    only the new pictures are compared, with all; interrupted, it goes on where it was.
 
     In psql: select * from imgsim.pair_ecco where similarity >= 0.94;
     """
@@ -47,7 +52,7 @@ def pairs(place: Place, threshold: float, names: tuple[str, ...], at_most: int) 
 
     with place.connect() as connection:
         chosen = models.chosen(connection, names) if names else models.stored(connection)
-        filled = fill(connection, chosen, threshold, at_most)
+        filled = fill(connection, chosen, threshold, at_most, device)
         for model in chosen:
             count = filled.get(model.name)
             done = "up to date already" if count is None else f"{count:,} pairs found"
@@ -57,11 +62,20 @@ def pairs(place: Place, threshold: float, names: tuple[str, ...], at_most: int) 
 
 
 def fill(
-    connection: Connection, chosen: Sequence[Model], threshold: float, at_most: int
+    connection: Connection,
+    chosen: Sequence[Model],
+    threshold: float,
+    at_most: int,
+    device: str = "cpu",
 ) -> dict[str, int]:
     """Bring pairs up to date, with progress on a terminal."""
     from imgsim import pairs as stored_pairs
 
     return stored_pairs.bring_up_to_date(
-        connection, chosen, threshold, progress_line("pairs of"), at_most
+        connection,
+        chosen,
+        threshold,
+        progress_line("pairs of"),
+        at_most,
+        multiplied_on(device),
     )

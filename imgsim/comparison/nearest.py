@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgsim.comparison import sketches
+from imgsim.comparison.products import Multiplied, OnProcessor
 from imgsim.comparison.sketches import Sketches
 from imgsim.comparison.vectors import Vectors
 from imgsim.comparison.workers import in_parallel
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 512
 BLOCK_NUMBERS = 1 << 24
-GROUP = 16
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Nearest:
         documents: a number for each vector; images of one document are kept out of each other's
             lists. A negative number is no document.
         compared: for how many images lists are wanted; all, if None.
+        multiply: what multiplies the sketches, and where.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Nearest:
         documents: npt.NDArray[np.int64] | None = None,
         chosen: Sketches | None = None,
         compared: int | None = None,
+        multiply: Multiplied = OnProcessor,
     ) -> None:
         self._vectors = vectors
         self._kept = min(k, len(vectors.ids) - 1)
@@ -66,9 +68,8 @@ class Nearest:
             wanted = count if compared is None else compared
             chosen = sketches.best(vectors, self._least, float(wanted) * count, np.arange(count))
         if chosen is not None:
-            padding = np.zeros((-count % GROUP, chosen.values.shape[1]), np.float32)
             self._margin = chosen.margin
-            self._padded = np.concatenate([chosen.values, padding])
+            self._products = multiply(chosen.values)
 
     def _least(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.floating]:
         """Of some rows the k-th largest cosine, nearly."""
@@ -81,12 +82,12 @@ class Nearest:
         """The lists of some images, block by block, in the order of `rows`."""
         if self._kept < 1:
             return
-        size = max(16, min(MOST_ROWS, BLOCK_NUMBERS // len(self._padded)))
+        size = max(16, min(MOST_ROWS, BLOCK_NUMBERS // len(self._vectors.ids)))
         blocks = (rows[start : start + size] for start in range(0, len(rows), size))
         yield from in_parallel(self._block, blocks)
 
     def _block(self, rows: npt.NDArray[np.intp]) -> Lists:
-        bounds = _Bounds(self._bounds(rows), self._kept)
+        bounds = self._products.block(rows, self._apart(rows), self._kept)
         row, column = bounds.reaching(bounds.kth)
         similarity = self._vectors.cosines(rows[row], column)
         least = _kth_of_rows(row, similarity, len(rows), self._kept) - self._margin
@@ -96,15 +97,12 @@ class Nearest:
         more = self._vectors.cosines(rows[more_row], more_column)
         return self._ranked(rows, row, column, np.concatenate([similarity, more]))
 
-    def _bounds(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-        count = len(self._vectors.ids)
-        bounds = np.asarray(self._padded[rows] @ self._padded.T)
-        bounds[:, count:] = -np.inf
-        bounds[np.arange(len(rows)), rows] = -np.inf
-        if self._documents is not None:
-            own = self._documents[rows][:, None]
-            bounds[:, :count][(own == self._documents) & (own >= 0)] = -np.inf
-        return bounds
+    def _apart(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_] | None:
+        """Which images may not stand in the lists of these, for they are of the same document."""
+        if self._documents is None:
+            return None
+        own = self._documents[rows][:, None]
+        return np.asarray((own == self._documents) & (own >= 0))
 
     def _ranked(
         self,
@@ -123,40 +121,6 @@ class Nearest:
             self._vectors.ids[column[order]],
             similarity[order],
         )
-
-
-class _Bounds:
-    """A block of bounds, looked through in groups of 16 columns.
-
-    The k-th largest of the groups' greatest is no larger than the k-th largest of all: found
-    among sixteen times fewer numbers, it leads to no fewer than k columns. And only groups whose
-    greatest reaches a number are looked into.
-    """
-
-    def __init__(self, bounds: npt.NDArray[np.float32], k: int) -> None:
-        self._groups = bounds.reshape(len(bounds), GROUP, -1)  # group g: columns g, g + n/16, …
-        self._greatest = self._groups.max(axis=1)
-        among = self._greatest if k <= self._greatest.shape[1] else bounds
-        self.kth = np.partition(among, -k, axis=1)[:, -k]
-
-    def reaching(
-        self, least: npt.NDArray[np.floating], below: npt.NDArray[np.floating] | None = None
-    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Rows and columns of the bounds that reach `least` of their row, and are under `below`."""
-        least = np.asarray(least, np.float32)
-        members = self._greatest.shape[1]
-        found = np.flatnonzero(self._greatest >= np.maximum(least, LOWEST)[:, None])
-        row, group = np.divmod(found, members)
-        values = self._groups[row, :, group]
-        wanted = values >= np.maximum(least, LOWEST)[row][:, None]
-        if below is not None:
-            wanted &= values < below[row][:, None]
-        pair, place = np.nonzero(wanted)
-        return row[pair], group[pair] + place * members
-
-
-LOWEST = np.float32(-2)
-"""Below every bound of two vectors, and above minus infinity: that stands where none is wanted."""
 
 
 def _kth_of_rows(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgsim.comparison import sketches
+from imgsim.comparison.products import Multiplied, OnProcessor
 from imgsim.comparison.sketches import Sketches
 from imgsim.comparison.vectors import Vectors
 from imgsim.comparison.workers import in_parallel
@@ -59,6 +60,7 @@ class Reaching:
         least: the threshold, (n,) in the order of the vectors, or one for all.
         compared: how many pairs will be compared.
         chosen: sketches in that order; if None, those that a sample finds best.
+        multiply: what multiplies the sketches, and where.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Reaching:
         least: float | npt.NDArray[np.float64],
         compared: float,
         chosen: Sketches | None = None,
+        multiply: Multiplied = OnProcessor,
     ) -> None:
         self._vectors = vectors
         self._order = order
@@ -77,7 +80,7 @@ class Reaching:
             chosen = sketches.best(
                 vectors, lambda rows: np.full(len(rows), typical), compared, order
             )
-        self._sketches = chosen.values
+        self._products = multiply(chosen.values)
         self._bounds = (self._least - chosen.margin).astype(np.float32)
 
     def before(self, start: int, end: int) -> Iterator[Found]:
@@ -92,9 +95,7 @@ class Reaching:
     def _tile(self, row: int, column: int, end: int) -> Found:
         rows = slice(row, min(end, row + ROWS))
         columns = slice(column, min(rows.stop, column + COLUMNS))
-        bounds = self._sketches[rows] @ self._sketches[columns].T
-        proposed = np.flatnonzero(bounds >= self._bounds[columns])
-        left, right = np.divmod(proposed, bounds.shape[1])
+        left, right = self._products.tile(rows, columns, self._bounds[columns])
         left += row
         right += column
         before = right < left

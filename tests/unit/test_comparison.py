@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgsim.comparison import nearest, reaching, sketches
+from imgsim.comparison.graphics import on_device
 from imgsim.comparison.nearest import Nearest
+from imgsim.comparison.products import Multiplied, OnProcessor
 from imgsim.comparison.reaching import Reaching
 from imgsim.comparison.sketches import Sketches
 from imgsim.comparison.vectors import Vectors, vectors_of
@@ -75,13 +77,22 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reaching, "COLUMNS", 50)
 
 
+@pytest.fixture(params=["numpy", "torch"])
+def multiply(request: pytest.FixtureRequest) -> Multiplied:
+    """By numpy, and by torch as on a graphics card."""
+    return OnProcessor if request.param == "numpy" else on_device("cpu")
+
+
 @pytest.mark.parametrize("rank", [1, 8, 64])
 @pytest.mark.parametrize("case", CASES)
-def test_lists_are_those_of_brute_force(small_blocks: None, case: str, rank: int) -> None:
+def test_lists_are_those_of_brute_force(
+    small_blocks: None, multiply: Multiplied, case: str, rank: int
+) -> None:
     vectors = CASES[case]
     similarity = brute_force(vectors)
     order = np.lexsort((np.broadcast_to(vectors.ids, similarity.shape), -similarity))[:, :7]
-    found = list(Nearest(vectors, 7, chosen=sketched(vectors, rank)).lists(all_of(vectors)))
+    nearest_of = Nearest(vectors, 7, chosen=sketched(vectors, rank), multiply=multiply)
+    found = list(nearest_of.lists(all_of(vectors)))
     assert np.concatenate([f.image_ids for f in found]).tolist() == vectors.ids.repeat(7).tolist()
     others = np.concatenate([f.other_ids for f in found]).reshape(-1, 7)
     assert others.tolist() == vectors.ids[order].tolist()
@@ -92,7 +103,7 @@ def test_lists_are_those_of_brute_force(small_blocks: None, case: str, rank: int
 @pytest.mark.parametrize("rank", [1, 8, 64])
 @pytest.mark.parametrize("case", CASES)
 def test_pairs_are_those_of_brute_force_on_a_stored_value_and_a_hair_beside_it(
-    small_blocks: None, case: str, rank: int
+    small_blocks: None, multiply: Multiplied, case: str, rank: int
 ) -> None:
     vectors = CASES[case]
     similarity = brute_force(vectors)
@@ -102,7 +113,8 @@ def test_pairs_are_those_of_brute_force_on_a_stored_value_and_a_hair_beside_it(
     chosen = Sketches(chosen.values[order], chosen.margin)
     for value in values[:: len(values) // 3 + 1]:
         for threshold in np.round(value + np.array([0, 1e-7, -1e-7]), 7):
-            found = list(Reaching(vectors, order, threshold, 1.0, chosen).before(0, len(order)))
+            reaching_it = Reaching(vectors, order, threshold, 1.0, chosen, multiply)
+            found = list(reaching_it.before(0, len(order)))
             pairs = {
                 (min(pair), max(pair)): similar
                 for f in found
@@ -153,13 +165,14 @@ def test_the_sketches_chosen_are_short_where_that_pays_and_whole_where_it_does_n
     assert low.values.shape == (400, 512)
 
 
-def test_images_of_one_document_stay_out_of_each_others_lists() -> None:
+def test_images_of_one_document_stay_out_of_each_others_lists(multiply: Multiplied) -> None:
     vectors = CASES["groups"]
     documents = np.arange(300) % 3 - 1
     similarity = brute_force(vectors)
     similarity[(documents[:, None] == documents) & (documents >= 0)] = -2
     order = np.lexsort((np.broadcast_to(vectors.ids, similarity.shape), -similarity))[:, :5]
-    found = list(Nearest(vectors, 5, documents).lists(all_of(vectors)))
+    nearest_of = Nearest(vectors, 5, documents, multiply=multiply)
+    found = list(nearest_of.lists(all_of(vectors)))
     others = np.concatenate([f.other_ids for f in found]).reshape(-1, 5)
     assert others.tolist() == vectors.ids[order].tolist()
 

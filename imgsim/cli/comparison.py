@@ -1,0 +1,31 @@
+"""Where all is compared with all: an option that two commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from imgsim.comparison.products import Multiplied
+
+CPU = "cpu"
+
+device_option = click.option(
+    "--device", default=CPU, show_default=True, help="cpu, cuda, cuda:1 or mps: what multiplies."
+)
+
+
+def multiplied_on(device: str) -> Multiplied:
+    """What multiplies there.
+
+    Raises:
+        ImgsimError: there is no such device here.
+    """
+    if device == CPU:
+        from imgsim.comparison.products import OnProcessor
+
+        return OnProcessor
+    from imgsim.comparison.graphics import on_device
+
+    return on_device(device)

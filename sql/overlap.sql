@@ -24,25 +24,18 @@ begin
         raise exception 'k is %, and must be at least 1', k using errcode = 'invalid_parameter_value';
     end if;
     return query
-    with listed as (
-        select n.image_id
-        from imgsim.neighbour n
-        where n.model_id = a and n.rank = 1
-        intersect
-        select n.image_id
-        from imgsim.neighbour n
-        where n.model_id = b and n.rank = 1
-    ), agreed as (
-        select n.image_id, count(*) as shared
-        from imgsim.neighbour n
-        join imgsim.neighbour o using (image_id, other_id)
-        where n.model_id = a and n.rank <= overlap.k and o.model_id = b and o.rank <= overlap.k
-        group by n.image_id
-    ), counted as (
-        select coalesce(g.shared, 0) as shared, count(*) as images
-        from listed l
-        left join agreed g using (image_id)
-        where only_images is null or l.image_id = any(only_images)
+    with counted as (
+        select
+            (
+                select count(*)
+                from unnest(l.other_ids[:overlap.k]) as other_id
+                where other_id = any(o.other_ids[:overlap.k])
+            ) as shared,
+            count(*) as images
+        from imgsim.neighbour_list l
+        join imgsim.neighbour_list o using (image_id)
+        where l.model_id = a and o.model_id = b
+            and (only_images is null or l.image_id = any(only_images))
         group by 1
     )
     select s.shared, coalesce(c.images, 0),

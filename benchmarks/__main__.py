@@ -6,7 +6,10 @@ import importlib
 import signal
 import sys
 
-NAMES = ("export_memory", "ingest", "neighbours", "overlap", "similar")
+NAMES = (
+    *("export_memory", "ingest", "ingest_memory", "neighbours", "overlap", "similar"),
+    "unchanged",
+)
 
 
 def main(arguments: list[str]) -> int:

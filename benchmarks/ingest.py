@@ -241,7 +241,10 @@ def imagededup_encoder(methods: Any) -> Any:
     network = torchvision.models.resnet50(weights=weights)
     network.fc = torch.nn.Identity()
     return methods.CNN(
-        verbose=False, model_config=CustomModel(network.eval(), weights.transforms(), "resnet50")
+        verbose=False,
+        model_config=CustomModel(
+            name="resnet50", model=network.eval(), transform=weights.transforms()
+        ),
     )
 
 

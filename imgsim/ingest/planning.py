@@ -89,17 +89,18 @@ class Planner:
     def done(self, work: Work, refused: Refused | None) -> None:
         """A file is stored, or a page of it was refused: let go of it, and of its twins."""
         if work.first:
-            self._hashes_in_hand.remove(work.sha256)
+            self._hashes_in_hand.discard(work.sha256)
             self._catalogue.unlock_contents([work.sha256])
         if refused and work.sha256 in self._twins_awaited:
             self._unfit[work.sha256] = refused
         self._catalogue.unlock([work.found.path])
-        self._given_out.remove(work)
+        self._given_out.discard(work)
 
     def let_go(self) -> None:
-        """Let others have what was given out and will not be done."""
-        for work in list(self._given_out):
-            self.done(work, None)
+        """Let others have what was given out and will not be done, or was being let go of."""
+        self._catalogue.unlock_contents([work.sha256 for work in self._given_out if work.first])
+        self._catalogue.unlock([work.found.path for work in self._given_out])
+        self._given_out.clear()
 
     def _second_looks(self) -> Iterator[Step]:
         """Look again at files that another ingest, or this one for a twin, had in hand."""

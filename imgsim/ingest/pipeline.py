@@ -2,10 +2,10 @@
 
 plan ──> decode ──> batch ──> embed ──> write
 
-Planning has a thread of its own, and so has the handing over from stage to stage; decoding and
-embedding have several; the one that called writes. So each goes on while another waits for the
-disk, the database or the networks, and queues of a fixed length between them hold the slow one's
-work ready.
+Planning has a thread of its own, and so have the handing over from stage to stage and writing;
+decoding and embedding have several. So each goes on while another waits for the disk, the database
+or the networks, and queues of a fixed length between them hold the slow one's work ready. The
+thread that called only shows how far it is: Ctrl-C, which comes there, breaks no transaction off.
 """
 
 from __future__ import annotations
@@ -159,25 +159,30 @@ class Pipeline:
                 WRITE_PICTURES,
                 lambda: self.timings.awaiting("write"),
             )
+            stored = Ahead(self._store(iter(done), planner, planned), "write", WRITE_PICTURES)
             try:
-                self._store(iter(done), planner, planned)
+                for _ in stored:
+                    self._on_progress(self.summary)
             finally:
-                for stage in (done, planned):
+                for stage in (stored, done, planned):
                     stage.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
                 if self._made_streams:
                     self._made_streams.close()
-                for stage in (done, planned):
+                for stage in (stored, done, planned):
                     stage.join()
                 planner.let_go()
 
-    def _store(self, pieces: Iterator[Passing], planner: Planner, planned: Ahead[Step]) -> None:
+    def _store(
+        self, pieces: Iterator[Passing], planner: Planner, planned: Ahead[Step]
+    ) -> Generator[None]:
+        """Write, and let go of what is written; yields whenever the summary has grown."""
         for written in self._write(pieces):
             for work in self._finished(written):
                 planner.done(work, self._spoilt.pop(work, None))
-            self._on_progress(self.summary)
             if written and written[-1] is FLUSH:
                 planned.resume()
+            yield
 
     def _streams(self) -> Streams:
         """Made when the first picture needs them: a folder without news loads no network."""

@@ -6,7 +6,10 @@ import importlib
 import signal
 import sys
 
-NAMES = ("export_memory", "ingest", "neighbours", "overlap", "pairs", "similar")
+NAMES = (
+    *("export_memory", "index", "ingest", "ingest_memory", "neighbours", "overlap", "pairs"),
+    *("similar", "start", "unchanged"),
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping, Sequence
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 
+from imgsim import inference
 from imgsim.errors import ImgsimError
 
 if TYPE_CHECKING:
@@ -20,6 +25,15 @@ if TYPE_CHECKING:
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 PRECISIONS = ("auto", "float32", "bfloat16")
+
+MOST_STREAMS = 16
+PROCESSOR_BATCH = 8
+GPU_BATCH = 64
+THREADS_PER_GPU = 2
+"""One prepares a batch while the device computes the other's."""
+
+OnTime = Callable[[str, float], None]
+Result = TypeVar("Result")
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -41,6 +55,18 @@ def choose_device(name: str = "auto") -> torch.device:
             "leave --device out to take the best there is, or give --device cpu",
         ) from exc
     return device
+
+
+def choose_devices(name: str = "auto") -> list[torch.device]:
+    """All devices to embed on at once: every GPU for `auto` and `cuda`, else the one of that name.
+
+    Raises:
+        ImgsimError: there is no such device here.
+    """
+    device = choose_device(name)
+    if device.type == "cuda" and device.index is None:
+        return [torch.device("cuda", number) for number in range(torch.cuda.device_count())]
+    return [device]
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
@@ -70,58 +96,123 @@ def _processor_flags() -> set[str]:
 
 
 class Embedder:
-    """Several networks on one device, fed with the same pixels."""
+    """Several networks on one device, fed with the same pixels. Threads may share it.
+
+    Args:
+        compile_after: how many pictures it embeds before it tries whether compiled networks are
+            faster; None for never.
+    """
 
     def __init__(
         self,
         networks: Mapping[str, Network],
         device: torch.device,
         precision: torch.dtype = torch.float32,
+        compile_after: int | None = None,
     ) -> None:
         self.device = device
         self.precision = precision
-        self._modules = {
-            name: network.module.to(device).to(memory_format=torch.channels_last)
+        self._forwards = {
+            name: inference.made_fast(network, device, precision)
             for name, network in networks.items()
         }
+        self._until_compiled = compile_after if inference.can_compile(device) else None
+        self._compiling = threading.Lock()
         self._mean = torch.tensor(IMAGENET_MEAN, device=device).view(1, 3, 1, 1) * 255
-        self._deviation = torch.tensor(IMAGENET_DEVIATION, device=device).view(1, 3, 1, 1) * 255
+        self._scale = 1 / (torch.tensor(IMAGENET_DEVIATION, device=device).view(1, 3, 1, 1) * 255)
 
     def embed(
-        self, pixels: Sequence[npt.NDArray[np.uint8]], names: Sequence[str]
+        self,
+        pixels: Sequence[npt.NDArray[np.uint8]],
+        names: Sequence[str],
+        on_time: OnTime = lambda name, seconds: None,
     ) -> dict[str, npt.NDArray[np.float32]]:
         """Unit vectors of a batch, for each of the named models.
 
         Args:
             pixels: uint8 pictures of one height and width, (h, w) or (h, w, 3).
+            on_time: is told each model's seconds.
 
         Returns:
             For each name float32 (n, dimension) of length 1; a row is NaN where the network gave
             nothing that has a direction.
         """
         try:
-            with torch.inference_mode(), self._cast():
+            with torch.inference_mode():
                 batch = self._normalised(pixels)
-                return {name: _unit(self._modules[name](batch)) for name in names}
+                self._compile_when_due(batch)
+                return {name: self._vectors(name, batch, on_time) for name in names}
         except torch.OutOfMemoryError:
             if len(pixels) == 1:
                 raise
             half = len(pixels) // 2
-            parts = [self.embed(pixels[:half], names), self.embed(pixels[half:], names)]
+            parts = [self.embed(part, names, on_time) for part in (pixels[:half], pixels[half:])]
             return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
-    def _cast(self) -> contextlib.AbstractContextManager[None]:
-        if self.precision == torch.float32:
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, self.precision)
+    def _vectors(self, name: str, batch: torch.Tensor, on_time: OnTime) -> npt.NDArray[np.float32]:
+        began = time.perf_counter()
+        vectors = _unit(self._forwards[name](batch))
+        on_time(name, time.perf_counter() - began)
+        return vectors
+
+    def _compile_when_due(self, batch: torch.Tensor) -> None:
+        if self._until_compiled is None:
+            return
+        self._until_compiled -= len(batch)
+        if self._until_compiled <= 0 and self._compiling.acquire(blocking=False):
+            self._until_compiled = None
+            for name, forward in self._forwards.items():
+                self._forwards[name] = inference.compiled(forward, batch)
 
     def _normalised(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> torch.Tensor:
         rgb = [p if p.ndim == 3 else np.broadcast_to(p[..., None], (*p.shape, 3)) for p in pixels]
         batch = torch.from_numpy(np.stack(rgb)).to(self.device).permute(0, 3, 1, 2)
-        return (batch.float() - self._mean) / self._deviation
+        return batch.float().sub_(self._mean).mul_(self._scale)
 
 
 def _unit(features: torch.Tensor) -> npt.NDArray[np.float32]:
     vectors = features.float()
     lengths = vectors.norm(dim=1, keepdim=True)
     return np.asarray((vectors / lengths).cpu().numpy(), dtype=np.float32)
+
+
+class Streams:
+    """Threads that embed batches side by side, on all the cores or all the GPUs there are.
+
+    On a processor each thread has a core to itself: networks that share cores over every layer
+    wait for one another at its end, all the longer when a core is wanted for decoding or by
+    another program. So a batch may be small, and stays in the cache.
+    """
+
+    def __init__(
+        self, make: Callable[[torch.device], Embedder], devices: Sequence[torch.device]
+    ) -> None:
+        self._before = torch.get_num_threads()
+        self.device = devices[0]
+        on_processor = self.device.type == "cpu"
+        cores = _cores()
+        self.count = min(cores, MOST_STREAMS) if on_processor else THREADS_PER_GPU * len(devices)
+        self.batch_size = PROCESSOR_BATCH if on_processor else GPU_BATCH
+        self._threads_of_each = max(1, cores // self.count) if on_processor else self._before
+        self._embedders = itertools.cycle([make(device) for device in devices])
+        self._own = threading.local()
+        self._pool = ThreadPoolExecutor(self.count, "embed", self._begin)
+
+    def submit(self, work: Callable[[Embedder], Result]) -> Future[Result]:
+        """Have some thread do work with its device's embedder."""
+        return self._pool.submit(lambda: work(self._own.embedder))
+
+    def close(self) -> None:
+        """End the threads; what they have not begun is not done."""
+        self._pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(self._before)
+
+    def _begin(self) -> None:
+        torch.set_num_threads(self._threads_of_each)
+        self._own.embedder = next(self._embedders)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

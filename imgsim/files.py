@@ -17,6 +17,8 @@ SUFFIXES = frozenset(
     | {".webp", ".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c"}
 )
 
+FOLDER, LINK = "folder", "link"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -104,29 +106,46 @@ def roots(paths: Iterable[Path]) -> set[str]:
     return found
 
 
+def count(paths: Iterable[Path]) -> int:
+    """About how many files `find` will find under paths: told by their names, none looked at."""
+    found = roots(paths)
+    folders = [root for root in found if os.path.isdir(root)]
+    return len(found) - len(folders) + sum(_names_below(folder) for folder in folders)
+
+
+def _names_below(root: str) -> int:
+    return sum(is_named_as_image(name) for _, _, names in os.walk(root) for name in names)
+
+
+def is_named_as_image(name: str) -> bool:
+    """Whether a file claims to be an image, by its ending."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+
+
 def _walk(root: str) -> Iterator[Found | Ignored | Refused]:
     waiting = [root]
     while waiting:
         folder = waiting.pop()
         try:
             with os.scandir(folder) as entries:
-                listed = sorted(
-                    (entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries
-                )
+                listed = sorted((entry.name, _kind(entry)) for entry in entries)
         except OSError as exc:
             yield Refused(folder, "scan", f"cannot list the folder: {os_reason(exc)}")
             continue
         waiting.extend(
-            os.path.join(folder, name) for name, is_folder in reversed(listed) if is_folder
+            os.path.join(folder, name) for name, kind in reversed(listed) if kind == FOLDER
         )
-        for name, is_folder in listed:
+        for name, kind in listed:
             path = os.path.join(folder, name)
-            if is_folder or os.path.isdir(path):
+            if kind == FOLDER or (kind == LINK and os.path.isdir(path)):
                 continue
-            if name.startswith(".") or os.path.splitext(name)[1].lower() not in SUFFIXES:
-                yield Ignored(path)
-            else:
-                yield look_at(path)
+            yield look_at(path) if is_named_as_image(name) else Ignored(path)
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink():
+        return LINK
+    return FOLDER if entry.is_dir(follow_symlinks=False) else ""
 
 
 def look_at(path: str) -> Found | Refused:

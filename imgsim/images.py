@@ -112,6 +112,8 @@ def _picture(
     as_stored = opened.size
     with _large if width * height > LARGE_PIXELS else nullcontext():
         image = to_grey_or_rgb(_upright(opened))
+    if image is opened and pages.count > 1:
+        image = image.copy()  # the next page takes its place
     if _is_blank(image):
         raise _UnfitError("blank: every pixel is the same")
     if image.size != as_stored:
@@ -120,7 +122,7 @@ def _picture(
 
 
 def to_grey_or_rgb(image: Image.Image) -> Image.Image:
-    """The image in 8-bit grey (mode L) or RGB, on white where it is transparent.
+    """The image in 8-bit grey (mode L) or RGB, on white where it is transparent; perhaps itself.
 
     16-bit and floating-point grey is scaled to the range it uses.
     """
@@ -129,7 +131,9 @@ def to_grey_or_rgb(image: Image.Image) -> Image.Image:
         return _scaled_to_8_bits(image)
     if image.has_transparency_data:
         return _on_white(image)
-    if image.mode in ("1", "L"):
+    if image.mode in ("L", "RGB"):
+        return image
+    if image.mode == "1":
         return image.convert("L")
     if image.mode == "P" and _has_grey_palette(image):
         return image.convert("L")
@@ -169,7 +173,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _is_blank(image: Image.Image) -> bool:
-    return all(low == high for low, high in (band.getextrema() for band in image.split()))
+    extrema = np.reshape(image.getextrema(), (-1, 2))
+    return bool((extrema[:, 0] == extrema[:, 1]).all())
 
 
 def _refusal(found: Found, exc: Exception, kind: str | None, frame: int) -> Refused:

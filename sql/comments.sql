@@ -24,3 +24,4 @@ comment on table imgsim.ingest_run is 'One row per run of imgsim ingest: when, w
 comment on table imgsim.ingest_failure is 'Files that could not be taken in; a row goes when its file goes in after all';
 comment on table imgsim.migration is 'Which files of migrations/ and sql/ were applied, and their checksums';
 comment on table imgsim.pair_state is 'The threshold and the model revision that each model''s pairs were computed for';
+comment on column imgsim.ingest_run.timings is 'By stage: busy, seconds at work added up over threads; items; awaited, seconds that the others waited for it';

@@ -39,7 +39,12 @@ PREPROCESSES = ("fit", "square", "original", "crop")
 @click.option(
     "--preprocess", type=click.Choice(PREPROCESSES), help="For a new model.  [default: fit]"
 )
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="cpu, cuda (every GPU), cuda:1, mps or auto.",
+)
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
@@ -47,7 +52,9 @@ PREPROCESSES = ("fit", "square", "original", "crop")
     show_default=True,
     help="auto takes bfloat16 where the device multiplies it in hardware.",
 )
-@click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True)
+@click.option(
+    "--batch-size", type=click.IntRange(1, 4096), help="[default: 8 on a processor, 64 on a GPU]"
+)
 @click.option(
     "--workers", type=click.IntRange(1, 256), help="Threads that decode.  [default: cores]"
 )
@@ -59,8 +66,11 @@ PREPROCESSES = ("fit", "square", "original", "crop")
 )
 @click.option("--limit", type=click.IntRange(1), help="Stop after this many files taken in.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--timings", is_flag=True, help="Show where the time went, stage by stage.")
 @pass_place
-def ingest(place: Place, /, paths: tuple[Path, ...], dry_run: bool, **given: Any) -> int:
+def ingest(
+    place: Place, /, paths: tuple[Path, ...], dry_run: bool, timings: bool, **given: Any
+) -> int:
     """Take pictures into the store: files, and folders with all they contain.
 
     Unchanged files are recognised and passed over, so it can be stopped at any moment and run
@@ -80,6 +90,8 @@ def ingest(place: Place, /, paths: tuple[Path, ...], dry_run: bool, **given: Any
             with native_libraries_silenced(), ingest_progress(paths) as on_progress:
                 summary = pipeline.ingest(connection, paths, options, on_progress)
         _report(summary)
+        if timings:
+            _show_timings(summary)
     return SOME_FAILED if summary.failed else 0
 
 
@@ -156,6 +168,22 @@ def _report(summary: Summary) -> None:
         say("no images found")
     if summary.failed:
         say("which files, and why: imgsim report failures")
+
+
+def _show_timings(summary: Summary) -> None:
+    timings = summary.timings
+    say(f"{'stage':<24}{'at work':>10}{'items':>10}{'items/s':>10}{'awaited':>10}")
+    for name, stage in timings.in_order():
+        rate = f"{stage.items / stage.busy:,.1f}" if stage.busy else ""
+        items = f"{stage.items:,}" if stage.items else ""
+        say(
+            f"{name:<24}{_seconds(stage.busy):>10}{items:>10}{rate:>10}{_seconds(stage.awaited):>10}"
+        )
+    say(f"{'from start to end':<24}{_seconds(timings.seconds):>10}")
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:,.2f} s" if seconds else ""
 
 
 @click.command()

@@ -53,32 +53,22 @@ def ingest_progress(paths: Sequence[Path]) -> Iterator[Callable[[Summary], None]
             yield update
     else:
         yield _lines(total, stream)
-    total.stop()
 
 
 class _Count(threading.Thread):
-    """Counts the files under paths in the background."""
+    """Counts the files under paths in the background, by their names."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         super().__init__(daemon=True)
         self.total: int | None = None
         self._paths = paths
-        self._stopped = False
         self.start()
 
     def run(self) -> None:
-        from imgsim.files import Ignored, find
+        from imgsim.files import count
 
-        count = 0
         with contextlib.suppress(ImgsimError):  # a path that is not there is the ingest's to tell
-            for item in find(self._paths):
-                if self._stopped:
-                    return
-                count += not isinstance(item, Ignored)
-            self.total = count
-
-    def stop(self) -> None:
-        self._stopped = True
+            self.total = count(self._paths)
 
 
 @contextmanager

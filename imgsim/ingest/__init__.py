@@ -17,7 +17,7 @@ from imgsim.database.connection import Connection
 from imgsim.files import Refused
 from imgsim.ingest.catalogue import Catalogue
 from imgsim.ingest.pipeline import Options, Pipeline, Progress, Summary
-from imgsim.ingest.planning import FLUSH, Planner
+from imgsim.ingest.planning import FLUSH, Planner, Settled
 
 
 def ingest(
@@ -46,14 +46,21 @@ def ingest(
         if options.pattern is not None:
             catalogue.read_names_again(roots)
         for model in chosen:
-            connection.execute("select imgsim.build_embedding_index(%s)", [model.name])
+            with pipeline.timings.at_work("index"):
+                connection.execute("select imgsim.build_embedding_index(%s)", [model.name])
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"
         raise
     finally:
+        pipeline.timings.end()
         if not connection.closed:
-            catalogue.end_run(status, pipeline.summary.counts(), pipeline.device_used)
+            catalogue.end_run(
+                status,
+                pipeline.summary.counts(),
+                pipeline.timings.record(),
+                pipeline.device_used,
+            )
     return pipeline.summary
 
 
@@ -64,13 +71,17 @@ def survey(connection: Connection, paths: Iterable[Path], options: Options) -> S
     catalogue = Catalogue(connection, chosen, name_pattern(options.pattern or ECCO_NAME))
     summary = Summary()
     with ThreadPoolExecutor(options.workers, "hash") as pool:
-        planner = Planner(catalogue, [model.name for model in chosen], pool, change=False)
+        names = [model.name for model in chosen]
+        planner = Planner(catalogue, names, pool, summary.timings, change=False)
         for step in planner.steps(files.find(paths)):
             if isinstance(step, Refused):
                 summary.refuse(step)
                 summary.failed += 1
+            elif isinstance(step, Settled):
+                summary.count(step.kind, step.count)
             elif step is not FLUSH:
                 summary.count(step.kind)
+    summary.timings.end()
     return summary
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
@@ -61,7 +62,7 @@ class Record:
 
 
 class Catalogue:
-    """Reads and writes the rows of one store for a set of models.
+    """Reads and writes the rows of one store for a set of models, for one thread at a time.
 
     Args:
         models: the models whose vectors every image shall have.
@@ -77,6 +78,9 @@ class Catalogue:
         self._host = socket.gethostname()
         self._run_id: int | None = None
         self._select = _select_frames(models)
+        self._known = _select_known(models)
+        # A transaction of one thread must not take in what another does meanwhile.
+        self._turn = threading.RLock()
 
     def begin_run(self, arguments: Mapping[str, Any]) -> int:
         """Record that an ingest begins; its id."""
@@ -93,17 +97,40 @@ class Catalogue:
         return self._run_id
 
     def end_run(
-        self, status: str, counts: Mapping[str, int], device_used: Mapping[str, str]
+        self,
+        status: str,
+        counts: Mapping[str, int],
+        timings: Mapping[str, Any],
+        device_used: Mapping[str, str],
     ) -> None:
-        """Record how the ingest ended, and on which device and in which precision it embedded."""
+        """Record how the ingest ended, where its time went, and on which device and in which
+        precision it embedded.
+        """
         self._connection.execute(
             """
             update imgsim.ingest_run
-            set finished_at = now(), status = %s, counts = %s, arguments = arguments || %s::jsonb
+            set finished_at = now(), status = %s, counts = %s, timings = %s,
+                arguments = arguments || %s::jsonb
             where run_id = %s
             """,
-            [status, json.dumps(counts), json.dumps(device_used), self._run_id],
+            [
+                *(status, json.dumps(counts), json.dumps(timings), json.dumps(device_used)),
+                self._run_id,
+            ],
         )
+
+    def known(self, files: Sequence[Found]) -> set[int]:
+        """The positions of files that are stored with this size and time, and lack no vector."""
+        with self._turn:
+            rows = self._connection.execute(
+                self._known,
+                [
+                    [path_text(file.path) for file in files],
+                    [file.size for file in files],
+                    [file.modified_ns for file in files],
+                ],
+            ).fetchall()
+        return {row[0] - 1 for row in rows}
 
     def by_path(self, paths: Iterable[str]) -> dict[str, list[StoredFrame]]:
         """The stored frames of files, by path (as Python has it)."""
@@ -119,6 +146,8 @@ class Catalogue:
             condition,
         )
         grouped: dict[str, list[StoredFrame]] = defaultdict(list)
+        with self._turn:
+            rows = self._connection.execute(query, [values]).fetchall()
         for (
             image_id,
             path,
@@ -128,7 +157,7 @@ class Catalogue:
             host,
             lacking,
             *frame,
-        ) in self._connection.execute(query, [values]):
+        ) in rows:
             stored = StoredFrame(
                 image_id, path, sha256, size, modified_ns, host, tuple(lacking), Frame(*frame)
             )
@@ -157,31 +186,34 @@ class Catalogue:
         self._unlock(CONTENT_LOCKS, list(hashes))
 
     def _lock(self, kind: int, texts: list[str]) -> set[str]:
-        rows = self._connection.execute(
-            "select t from unnest(%s::text[]) as t where pg_try_advisory_lock(%s, hashtext(t))",
-            [texts, kind],
-        )
+        with self._turn:
+            rows = self._connection.execute(
+                "select t from unnest(%s::text[]) as t where pg_try_advisory_lock(%s, hashtext(t))",
+                [texts, kind],
+            ).fetchall()
         return {row[0] for row in rows}
 
     def _unlock(self, kind: int, texts: list[str]) -> None:
         # A connection that broke has let go of its locks.
         if texts and not self._connection.closed:
-            self._connection.execute(
-                "select pg_advisory_unlock(%s, hashtext(t)) from unnest(%s::text[]) as t",
-                [kind, texts],
-            )
+            with self._turn:
+                self._connection.execute(
+                    "select pg_advisory_unlock(%s, hashtext(t)) from unnest(%s::text[]) as t",
+                    [kind, texts],
+                )
 
     def touch(self, found: Found) -> None:
         """Take note of a new modification time of unchanged content."""
-        self._connection.execute(
-            "update imgsim.image set modified_ns = %s where path = %s",
-            [found.modified_ns, path_text(found.path)],
-        )
-        failures.forget(self._connection, [found.path])
+        with self._turn:
+            self._connection.execute(
+                "update imgsim.image set modified_ns = %s where path = %s",
+                [found.modified_ns, path_text(found.path)],
+            )
+            failures.forget(self._connection, [found.path])
 
     def move(self, frames: Sequence[StoredFrame], found: Found) -> bool:
         """Give stored frames the new path of their file; False if another has moved them."""
-        with self._connection.transaction():
+        with self._turn, self._connection.transaction():
             moved = 0
             for stored in frames:
                 name, parts = self._name(found.path, stored.frame)
@@ -208,7 +240,7 @@ class Catalogue:
 
     def write(self, records: Sequence[Record], refused: Sequence[Refused]) -> None:
         """Write pictures with their vectors, and failures, in one transaction."""
-        with self._connection.transaction():
+        with self._turn, self._connection.transaction():
             ids = self._upsert_images(records)
             replaced = [i for i, r in zip(ids, records, strict=True) if r.replaces]
             surplus = self._surplus_frames(records)
@@ -397,3 +429,25 @@ def _select_frames(models: Sequence[Model]) -> sql.Composed:
         left join imgsim.ingest_run r using (run_id)
         """
     ).format(sql.SQL(", ").join(lacking))
+
+
+def _select_known(models: Sequence[Model]) -> sql.Composed:
+    """Files whose every frame is stored as the file is now, with a vector of every model."""
+    vectors = [
+        sql.SQL("and exists (select from imgsim.{} e where e.image_id = i.image_id)").format(
+            sql.Identifier(model.embedding_table)
+        )
+        for model in models
+    ]
+    return sql.SQL(
+        """
+        select f.position
+        from unnest(%s::text[], %s::bigint[], %s::bigint[])
+            with ordinality as f (path, bytes, modified_ns, position)
+        join imgsim.image i on i.path = f.path
+        group by f.position
+        having count(*) = min(i.frames)
+            and count(*) = count(*) filter (
+                where i.bytes = f.bytes and i.modified_ns = f.modified_ns {})
+        """
+    ).format(sql.SQL(" ").join(vectors))

@@ -1,17 +1,21 @@
-"""The stages of an ingest after planning: decode, batch, embed, write.
+"""The stages of an ingest: plan, decode, batch, embed, write.
 
 plan ──> decode ──> batch ──> embed ──> write
+
+Planning has a thread of its own, and so have the handing over from stage to stage and writing;
+decoding and embedding have several. So each goes on while another waits for the disk, the database
+or the networks, and queues of a fixed length between them hold the slow one's work ready. The
+thread that called only shows how far it is: Ctrl-C, which comes there, breaks no transaction off.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import re
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,18 +25,22 @@ import numpy as np
 from imgsim import images, models
 from imgsim.files import Found, Ignored, Refused
 from imgsim.images import Frame, Picture
+from imgsim.ingest.ahead import Ahead
 from imgsim.ingest.catalogue import Catalogue, Record, StoredFrame
 from imgsim.ingest.planning import FLUSH, Planner, Settled, Step, Work
+from imgsim.ingest.timings import Timings
 from imgsim.preprocess import draft_size, prepare
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from imgsim.embedding import Embedder
+    from imgsim.embedding import Embedder, Streams
 
 WRITE_PICTURES = 256
 WRITE_SECONDS = 2.0
-WAITING_BATCHES = 8
+PLANNED_AHEAD = 1024
+DECODED_AHEAD = 64
+WAITING = 128
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Options:
     wanted: tuple[models.Wanted, ...] = tuple(models.Wanted(name) for name in models.DEFAULTS)
     device: str = "auto"
     precision: str = "auto"
-    batch_size: int = 32
+    batch_size: int | None = None
     workers: int = field(default_factory=lambda: min(8, os.cpu_count() or 1))
     pattern: str | None = None
     max_megapixels: float = images.MAX_MEGAPIXELS
@@ -63,6 +71,7 @@ class Summary:
     ignored: int = 0
     pictures: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    timings: Timings = field(default_factory=Timings, compare=False)
 
     @property
     def files(self) -> int:
@@ -70,9 +79,9 @@ class Summary:
         stored = self.new + self.changed + self.completed + self.duplicate
         return stored + self.unchanged + self.moved + self.failed
 
-    def count(self, kind: str) -> None:
-        """One more file of that kind."""
-        setattr(self, kind, getattr(self, kind) + 1)
+    def count(self, kind: str, files: int = 1) -> None:
+        """So many more files of that kind."""
+        setattr(self, kind, getattr(self, kind) + files)
 
     def refuse(self, refused: Refused) -> None:
         """One more failure; its reason is counted by its first words."""
@@ -99,17 +108,20 @@ class Piece:
     content: Decoded | Record | Refused
 
 
-Passing = Piece | Refused | None
-"""What passes between stages: a piece, a file that could not even be looked at, or FLUSH."""
+Passing = Piece | Refused | Settled | None
+"""What passes between stages: a piece, a file that could not even be looked at, files that need
+nothing, or FLUSH.
+"""
 
 Progress = Callable[[Summary], None]
 Files = Iterator[Found | Ignored | Refused]
 
 
 class Pipeline:
-    """The stages after planning, each a generator over what the one before it yields.
+    """The stages, each a generator over what the one before it yields.
 
-    FLUSH goes through all of them: what came before it is stored before anything after it.
+    FLUSH goes through all of them: what came before it is stored before anything after it is
+    planned.
     """
 
     def __init__(
@@ -120,6 +132,7 @@ class Pipeline:
         on_progress: Progress,
     ) -> None:
         self.summary = Summary()
+        self.timings = self.summary.timings
         self.device_used: dict[str, str] = {}
         self._catalogue = catalogue
         self._models = chosen
@@ -128,73 +141,103 @@ class Pipeline:
         self._on_progress = on_progress
         self._unwritten: Counter[Work] = Counter()
         self._spoilt: dict[Work, Refused] = {}
+        self._made_streams: Streams | None = None
 
     def run(self, files: Files) -> None:
+        names = list(self._preprocess)
         with ThreadPoolExecutor(self._options.workers, "decode") as pool:
-            planner = Planner(self._catalogue, list(self._preprocess), pool)
-            # Closed here and not whenever it is collected: it lets go of its locks at the end.
-            with contextlib.closing(planner.steps(files)) as planned:
-                steps = self._counted(planned)
-                try:
-                    for pieces in self._write(self._embed(self._batch(self._decode(steps, pool)))):
-                        for work in self._finished(pieces):
-                            planner.done(work, self._spoilt.pop(work, None))
-                        self._on_progress(self.summary)
-                except BaseException:
-                    pool.shutdown(cancel_futures=True)
-                    raise
+            planner = Planner(self._catalogue, names, pool, self.timings)
+            planned = Ahead(
+                planner.steps(self.timings.each("find", files)),
+                "plan",
+                PLANNED_AHEAD,
+                pauses=lambda step: step is FLUSH,
+            )
+            done = Ahead(
+                self._embed(self._batch(self._decode(self._limited(planned), pool))),
+                "hand over",
+                WRITE_PICTURES,
+                lambda: self.timings.awaiting("write"),
+            )
+            stored = Ahead(self._store(iter(done), planner, planned), "write", WRITE_PICTURES)
+            try:
+                for _ in stored:
+                    self._on_progress(self.summary)
+            finally:
+                for stage in (stored, done, planned):
+                    stage.stop()
+                pool.shutdown(wait=False, cancel_futures=True)
+                if self._made_streams:
+                    self._made_streams.close()
+                for stage in (stored, done, planned):
+                    stage.join()
+                planner.let_go()
 
-    @functools.cached_property
-    def _embedder(self) -> Embedder:
-        """Made when the first picture needs it: a folder without news loads no network."""
-        from imgsim import embedding
+    def _store(
+        self, pieces: Iterator[Passing], planner: Planner, planned: Ahead[Step]
+    ) -> Generator[None]:
+        """Write, and let go of what is written; yields whenever the summary has grown."""
+        for written in self._write(pieces):
+            for work in self._finished(written):
+                planner.done(work, self._spoilt.pop(work, None))
+            if written and written[-1] is FLUSH:
+                planned.resume()
+            yield
+
+    def _streams(self) -> Streams:
+        """Made when the first picture needs them: a folder without news loads no network."""
+        if self._made_streams is None:
+            with self.timings.at_work("load"):
+                self._made_streams = self._new_streams()
+        return self._made_streams
+
+    def _new_streams(self) -> Streams:
+        from imgsim import embedding, inference
 
         weights = {wanted.name: wanted.weights for wanted in self._options.wanted}
-        device = embedding.choose_device(self._options.device)
-        precision = embedding.choose_precision(self._options.precision, device)
-        self.device_used = {"device": str(device), "precision": str(precision)}
-        return embedding.Embedder(
-            {m.name: models.network_of(m, weights.get(m.name)) for m in self._models},
-            device,
-            precision,
+        devices = embedding.choose_devices(self._options.device)
+        precision = embedding.choose_precision(self._options.precision, devices[0])
+        networks = {m.name: models.network_of(m, weights.get(m.name)) for m in self._models}
+        self.device_used = {
+            "device": ", ".join(map(str, devices)),
+            "precision": str(precision),
+        }
+        return embedding.Streams(
+            lambda device: embedding.Embedder(networks, device, precision, inference.REPAID),
+            devices,
         )
 
-    def _counted(self, steps: Iterator[Step]) -> Iterator[Work | Refused | None]:
+    def _limited(self, planned: Iterable[Step]) -> Iterator[Step]:
         left = self._options.limit
-        for step in steps:
-            if isinstance(step, Settled):
-                self.summary.count(step.kind)
-                if self.summary.files % 500 == 0:
-                    self._on_progress(self.summary)
-                continue
+        for step in self.timings.awaited("plan", iter(planned)):
             yield step
             if isinstance(step, Work) and left is not None:
                 left -= 1
                 if left == 0:
                     return
 
-    def _decode(
-        self, steps: Iterator[Work | Refused | None], pool: ThreadPoolExecutor
-    ) -> Iterator[Passing]:
+    def _decode(self, steps: Iterator[Step], pool: ThreadPoolExecutor) -> Iterator[Passing]:
         """Decode files in threads, some way ahead of what is asked for, and in order."""
         ahead: deque[tuple[Work, Future[list[Decoded | Refused]]]] = deque()
 
         def finished(keep: int) -> Iterator[Piece]:
             while len(ahead) > keep:
                 work, future = ahead.popleft()
-                yield from self._pieces(work, future.result())
+                with self.timings.awaiting("decode"):
+                    contents = future.result()
+                yield from self._pieces(work, contents)
 
         for step in steps:
-            if isinstance(step, Refused):
-                yield step
-            elif step is FLUSH:
+            if step is FLUSH:
                 yield from finished(0)
                 yield FLUSH
+            elif not isinstance(step, Work):
+                yield step
             elif step.twin:
                 yield from self._pieces(step, [_copy_of(stored, step) for stored in step.twin])
             else:
                 ahead.append((step, pool.submit(self._decode_file, step)))
-                yield from finished(2 * self._options.batch_size)
+                yield from finished(DECODED_AHEAD)
         yield from finished(0)
 
     def _pieces(
@@ -204,6 +247,10 @@ class Pipeline:
         return (Piece(work, content) for content in contents)
 
     def _decode_file(self, work: Work) -> list[Decoded | Refused]:
+        with self.timings.at_work("decode"):
+            return self._decoded(work)
+
+    def _decoded(self, work: Work) -> list[Decoded | Refused]:
         wanted = {self._preprocess[name] for name in work.models}
         decoded = images.decode(
             work.found,
@@ -225,91 +272,116 @@ class Pipeline:
             reason = "not enough memory to resize it"
             return Refused(found.path, "decode", reason, item.frame.number, found.size)
 
-    def _batch(self, pieces: Iterator[Passing]) -> Iterator[list[Piece] | Refused | None]:
+    def _batch(self, pieces: Iterator[Passing]) -> Iterator[list[Piece] | Passing]:
         """Gather decoded pictures of the same shape; everything else passes by itself."""
         waiting: dict[tuple[object, ...], list[Piece]] = {}
-        size = self._options.batch_size
         for piece in pieces:
             if piece is FLUSH:
                 yield from waiting.values()
                 waiting.clear()
                 yield FLUSH
-            elif isinstance(piece, Refused):
+            elif not isinstance(piece, Piece) or not isinstance(piece.content, Decoded):
                 yield piece
-            elif not isinstance(piece.content, Decoded):
-                yield [piece]
             else:
+                size = self._options.batch_size or self._streams().batch_size
                 key = _batch_key(piece.work, piece.content)
                 waiting.setdefault(key, []).append(piece)
-                in_wait = sum(len(batch) for batch in waiting.values())
-                if len(waiting[key]) == size or in_wait == WAITING_BATCHES * size:
+                in_wait = sum(map(len, waiting.values()))
+                if len(waiting[key]) == size or in_wait >= max(WAITING, 4 * size):
                     yield waiting.pop(max(waiting, key=lambda k: len(waiting[k])))
         yield from waiting.values()
 
-    def _embed(self, batches: Iterator[list[Piece] | Refused | None]) -> Iterator[Passing]:
-        for batch in batches:
-            if not isinstance(batch, list):
-                yield batch
-            elif isinstance(batch[0].content, Decoded):
-                yield from self._embedded(batch)
-            else:
-                yield from batch
+    def _embed(self, batches: Iterator[list[Piece] | Passing]) -> Generator[Passing]:
+        """Embed batches in threads, some way ahead, and in order."""
+        ahead: deque[Future[list[Piece]]] = deque()
 
-    def _embedded(self, batch: Sequence[Piece]) -> Iterator[Piece]:
+        def finished(keep: int) -> Iterator[Piece]:
+            while ahead and (len(ahead) > keep or ahead[0].done()):
+                with self.timings.awaiting("embed"):
+                    pieces = ahead.popleft().result()
+                yield from pieces
+
+        for batch in batches:
+            if isinstance(batch, list):
+                streams = self._streams()
+                ahead.append(streams.submit(functools.partial(self._embedded, batch)))
+                yield from finished(2 * streams.count)
+            else:
+                if batch is FLUSH:
+                    yield from finished(0)
+                yield batch
+        yield from finished(0)
+
+    def _embedded(self, batch: Sequence[Piece], embedder: Embedder) -> list[Piece]:
         wanted = batch[0].work.models
         vectors: dict[str, npt.NDArray[np.float32]] = {}
         decoded = [piece.content for piece in batch if isinstance(piece.content, Decoded)]
         for preprocess in sorted({self._preprocess[name] for name in wanted}):
             names = [name for name in wanted if self._preprocess[name] == preprocess]
             pixels = [content.pixels[preprocess] for content in decoded]
-            vectors |= self._embedder.embed(pixels, names)
-        for row, (piece, content) in enumerate(zip(batch, decoded, strict=True)):
-            own = {name: rows[row] for name, rows in vectors.items()}
-            yield Piece(piece.work, _record(piece.work, content.frame, own))
+            vectors |= embedder.embed(
+                pixels,
+                names,
+                lambda name, seconds: self.timings.add(f"embed {name}", seconds, len(batch)),
+            )
+        return [
+            Piece(
+                piece.work,
+                _record(piece.work, content.frame, {n: rows[row] for n, rows in vectors.items()}),
+            )
+            for row, (piece, content) in enumerate(zip(batch, decoded, strict=True))
+        ]
 
-    def _write(self, pieces: Iterator[Passing]) -> Iterator[list[Piece | Refused]]:
-        """Store pieces some hundreds, or some seconds, at a time; yields what is committed."""
-        waiting: list[Piece | Refused] = []
+    def _write(self, pieces: Iterator[Passing]) -> Iterator[list[Passing]]:
+        """Store pieces some hundreds, or some seconds, at a time; yields what is committed.
+
+        FLUSH comes last in what is yielded.
+        """
+        waiting: list[Passing] = []
         last = time.monotonic()
         for piece in pieces:
-            if piece is not FLUSH:
-                waiting.append(piece)
+            waiting.append(piece)
             due = len(waiting) >= WRITE_PICTURES or time.monotonic() - last > WRITE_SECONDS
-            if waiting and (piece is FLUSH or due):
+            if piece is FLUSH or due:
                 yield self._written(waiting)
                 waiting = []
                 last = time.monotonic()
-        if waiting:
-            yield self._written(waiting)
+        yield self._written(waiting)
 
-    def _written(self, pieces: list[Piece | Refused]) -> list[Piece | Refused]:
+    def _written(self, pieces: list[Passing]) -> list[Passing]:
         contents = [piece.content if isinstance(piece, Piece) else piece for piece in pieces]
-        self._catalogue.write(
-            [content for content in contents if isinstance(content, Record)],
-            [content for content in contents if isinstance(content, Refused)],
-        )
+        records = [content for content in contents if isinstance(content, Record)]
+        refused = [content for content in contents if isinstance(content, Refused)]
+        if records or refused:
+            with self.timings.at_work("write", len(records)):
+                self._catalogue.write(records, refused)
         return pieces
 
-    def _finished(self, pieces: Sequence[Piece | Refused]) -> list[Work]:
-        """Count pieces that were stored; the works of which nothing is left to store."""
+    def _finished(self, pieces: Sequence[Passing]) -> list[Work]:
+        """Count what was stored; the works of which nothing is left to store."""
         finished = []
         for piece in pieces:
-            if isinstance(piece, Refused):
+            if isinstance(piece, Settled):
+                self.summary.count(piece.kind, piece.count)
+            elif isinstance(piece, Refused):
                 self.summary.refuse(piece)
-                self.summary.failed += 1
-                continue
-            if isinstance(piece.content, Refused):
-                self.summary.refuse(piece.content)
-                self._spoilt[piece.work] = piece.content
-            else:
-                self.summary.pictures += 1
-            self._unwritten[piece.work] -= 1
-            if self._unwritten[piece.work] == 0:
-                finished.append(piece.work)
+                self.summary.count("failed")
+            elif isinstance(piece, Piece):
+                self._finish(piece)
+                if self._unwritten[piece.work] == 0:
+                    finished.append(piece.work)
         for work in finished:
             self.summary.count("failed" if work in self._spoilt else work.kind)
             del self._unwritten[work]
         return finished
+
+    def _finish(self, piece: Piece) -> None:
+        if isinstance(piece.content, Refused):
+            self.summary.refuse(piece.content)
+            self._spoilt[piece.work] = piece.content
+        else:
+            self.summary.pictures += 1
+        self._unwritten[piece.work] -= 1
 
 
 def _batch_key(work: Work, decoded: Decoded) -> tuple[object, ...]:

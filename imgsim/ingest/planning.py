@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from imgsim.files import Found, Ignored, Refused, digest, path_text
 from imgsim.ingest.catalogue import Catalogue, StoredFrame
+from imgsim.ingest.timings import Timings
 
 CHUNK_FILES = 512
 WAIT_SECONDS = 0.3
@@ -36,9 +37,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Settled:
-    """A file that needs no work any more; `kind` is what the summary counts it as."""
+    """Files that need no work any more; `kind` is what the summary counts them as."""
 
     kind: str
+    count: int = 1
 
 
 Step = Work | Settled | Refused | None
@@ -50,6 +52,8 @@ class Planner:
     Args:
         model_names: the models whose vectors every image shall have.
         change: False for a survey: nothing is locked or written.
+
+    `steps` may run in one thread and `done` be called from another.
     """
 
     def __init__(
@@ -57,9 +61,11 @@ class Planner:
         catalogue: Catalogue,
         model_names: Sequence[str],
         pool: Executor,
+        timings: Timings,
         *,
         change: bool = True,
     ) -> None:
+        self._timings = timings
         self._catalogue = catalogue
         self._models = tuple(model_names)
         self._pool = pool
@@ -68,30 +74,33 @@ class Planner:
         self._hashes_in_hand: set[str] = set()
         self._twins_awaited: set[str] = set()
         self._unfit: dict[str, Refused] = {}
+        self._given_out: set[Work] = set()
 
     def steps(self, found: Iterator[Found | Ignored | Refused]) -> Generator[Step]:
         """What is to be done, file by file; ends when nothing is left, with a FLUSH."""
-        files: list[Found] = []
-        for item in found:
-            if isinstance(item, Found):
-                files.append(item)
-            else:
-                yield item if isinstance(item, Refused) else Settled("ignored")
-            if len(files) == CHUNK_FILES:
-                yield from self._chunk(files)
-                files = []
-        yield from self._chunk(files)
+        while chunk := list(itertools.islice(found, CHUNK_FILES)):
+            yield from (item for item in chunk if isinstance(item, Refused))
+            if ignored := sum(isinstance(item, Ignored) for item in chunk):
+                yield Settled("ignored", ignored)
+            yield from self._chunk([item for item in chunk if isinstance(item, Found)])
         yield FLUSH
         yield from self._second_looks()
 
     def done(self, work: Work, refused: Refused | None) -> None:
         """A file is stored, or a page of it was refused: let go of it, and of its twins."""
         if work.first:
-            self._hashes_in_hand.remove(work.sha256)
+            self._hashes_in_hand.discard(work.sha256)
             self._catalogue.unlock_contents([work.sha256])
         if refused and work.sha256 in self._twins_awaited:
             self._unfit[work.sha256] = refused
         self._catalogue.unlock([work.found.path])
+        self._given_out.discard(work)
+
+    def let_go(self) -> None:
+        """Let others have what was given out and will not be done, or was being let go of."""
+        self._catalogue.unlock_contents([work.sha256 for work in self._given_out if work.first])
+        self._catalogue.unlock([work.found.path for work in self._given_out])
+        self._given_out.clear()
 
     def _second_looks(self) -> Iterator[Step]:
         """Look again at files that another ingest, or this one for a twin, had in hand."""
@@ -104,8 +113,9 @@ class Planner:
                 time.sleep(WAIT_SECONDS)
 
     def _chunk(self, files: Sequence[Found]) -> Iterator[Step]:
-        settled, waiting = self._recognise(files)
-        yield from itertools.repeat(Settled("unchanged"), settled)
+        waiting = self._recognise(files)
+        if len(waiting) < len(files):
+            yield Settled("unchanged", len(files) - len(waiting))
         if not self._change:
             yield from self._judge(waiting)
             return
@@ -113,31 +123,30 @@ class Planner:
         self._deferred += [file for file, _ in waiting if file.path not in mine]
         try:
             # Another ingest may have stored some of them just before the lock.
-            settled, locked = self._recognise([file for file, _ in waiting if file.path in mine])
-            yield from itertools.repeat(Settled("unchanged"), settled)
+            locked = self._recognise([file for file, _ in waiting if file.path in mine])
+            if len(locked) < len(mine):
+                yield Settled("unchanged", len(mine) - len(locked))
             for step in self._judge(locked):
                 if isinstance(step, Work):
                     mine.remove(step.found.path)
+                    self._given_out.add(step)
                 yield step
         finally:
             self._catalogue.unlock(mine)
 
-    def _recognise(
-        self, files: Sequence[Found]
-    ) -> tuple[int, list[tuple[Found, list[StoredFrame]]]]:
-        """How many files are stored just as they are; the others, with what is stored of them."""
-        stored = self._catalogue.by_path([file.path for file in files])
-        pairs = [(file, stored.get(file.path, [])) for file in files]
-        waiting = [
-            (file, frames)
-            for file, frames in pairs
-            if not (_is_same_file(file, frames) and not _lacking(frames))
-        ]
-        return len(pairs) - len(waiting), waiting
+    def _recognise(self, files: Sequence[Found]) -> list[tuple[Found, list[StoredFrame]]]:
+        """Those files that are not stored just as they are, with what is stored of them."""
+        with self._timings.at_work("recognise", len(files)):
+            known = self._catalogue.known(files)
+            others = [file for number, file in enumerate(files) if number not in known]
+            if not others:
+                return []
+            stored = self._catalogue.by_path([file.path for file in others])
+        return [(file, stored.get(file.path, [])) for file in others]
 
     def _judge(self, files: Sequence[tuple[Found, list[StoredFrame]]]) -> Iterator[Step]:
         hashed: list[tuple[Found, list[StoredFrame], str]] = []
-        results = self._pool.map(_content_hash, files)
+        results = self._pool.map(self._content_hash, files)
         for (file, frames), result in zip(files, results, strict=True):
             if isinstance(result, Refused):
                 yield result
@@ -150,10 +159,14 @@ class Planner:
             twins = self._whole_files_by_content(contents)
             for file, frames, sha256 in hashed:
                 others = [twin for twin in twins[sha256] if twin[0].path != path_text(file.path)]
-                yield from self._judge_one(file, frames, sha256, others, free=sha256 in mine)
+                free_now = sha256 in mine
+                for step in self._judge_one(file, frames, sha256, others, free=free_now):
+                    if isinstance(step, Work) and step.first:
+                        mine.remove(sha256)  # it is unlocked when it is done
+                    yield step
         finally:
             if self._change:
-                self._catalogue.unlock_contents(mine - self._hashes_in_hand)
+                self._catalogue.unlock_contents(mine)
 
     def _whole_files_by_content(self, contents: set[str]) -> dict[str, list[list[StoredFrame]]]:
         files: dict[str, list[list[StoredFrame]]] = defaultdict(list)
@@ -201,13 +214,15 @@ class Planner:
             self._catalogue.touch(file)
         return Settled(kind)
 
+    def _content_hash(self, pair: tuple[Found, list[StoredFrame]]) -> str | Refused:
+        file, frames = pair
+        if _is_same_file(file, frames):
+            return frames[0].sha256
+        with self._timings.at_work("hash"):
+            return digest(file)
+
     def _move(self, frames: list[StoredFrame], file: Found) -> bool:
         return not self._change or self._catalogue.move(frames, file)
-
-
-def _content_hash(pair: tuple[Found, list[StoredFrame]]) -> str | Refused:
-    file, frames = pair
-    return frames[0].sha256 if _is_same_file(file, frames) else digest(file)
 
 
 def _kind(frames: list[StoredFrame], sha256: str) -> str:

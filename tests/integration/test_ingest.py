@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from imgsim import models, neighbours, upkeep
+from imgsim.database import connection as database
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
 from imgsim.files import path_text
@@ -286,6 +287,46 @@ def test_the_run_is_recorded(connection: Connection, folder: Path) -> None:
     assert row is not None
     assert (row[0], row[1], row[3]) == ("finished", "6", True)
     assert row[2] in ("torch.float32", "torch.bfloat16")
+
+
+def test_the_run_records_where_its_time_went(connection: Connection, folder: Path) -> None:
+    take_in(connection, folder)
+    (timings,) = connection.execute("select timings from imgsim.ingest_run").fetchone() or ()
+    assert {"find", "recognise", "hash", "decode", "write", "index"} < timings.keys()
+    for stage in ("find", "hash", "decode", f"embed {FAST.name}", "write"):
+        assert timings[stage]["items"] == 6, stage
+        assert timings[stage]["busy"] > 0, stage
+    assert sum(t.get("awaited", 0) for t in timings.values()) <= timings["whole"]["seconds"] + 0.01
+
+
+def test_what_a_limit_leaves_undone_is_free_for_others(
+    settings: Settings, connection: Connection, folder: Path
+) -> None:
+    take_in(connection, folder, limit=2)
+    assert count(connection, "select count(*) from pg_locks where locktype = 'advisory'") == 0
+    with database.connect(settings) as other:
+        assert take_in(other, folder).new == 4
+
+
+@pytest.mark.parametrize("stage", ["decode", "embed", "write"])
+def test_an_error_in_any_stage_ends_the_run_and_nothing_stays_locked(
+    connection: Connection, folder: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise LookupError(f"{stage} is broken")
+
+    place = {
+        "decode": "imgsim.images.decode",
+        "embed": "imgsim.embedding.Embedder.embed",
+        "write": "imgsim.ingest.catalogue.Catalogue.write",
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(place[stage], fail)
+        with pytest.raises(LookupError, match=f"{stage} is broken"):
+            take_in(connection, folder)
+    assert count(connection, "select count(*) from imgsim.ingest_run where status = 'failed'") == 1
+    assert count(connection, "select count(*) from pg_locks where locktype = 'advisory'") == 0
+    assert take_in(connection, folder).new == 6
 
 
 def test_removing_takes_everything_of_an_image_and_relocating_nothing(

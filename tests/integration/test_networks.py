@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,9 @@ import torch
 import torchvision
 from PIL import Image
 
-from imgsim import images, models, networks
+from imgsim import images, inference, models, networks
 from imgsim.database.connection import Connection
-from imgsim.embedding import IMAGENET_DEVIATION, IMAGENET_MEAN, Embedder, choose_device
+from imgsim.embedding import IMAGENET_DEVIATION, IMAGENET_MEAN, Embedder, Streams, choose_device
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
 from imgsim.ingest import ingest
 from imgsim.ingest.pipeline import Options
@@ -73,12 +74,93 @@ def test_stored_vectors_are_those_of_plain_torchvision_on_the_same_pixels(
         assert np.abs(vector.to_numpy() - plain("resnet18", pixels)).max() < 1e-3
 
 
-def test_bfloat16_stays_close_to_float32(draw: Draw) -> None:
-    pixels = [prepare("fit", draw(seed, (300, 200))) for seed in range(4)]
+@pytest.mark.parametrize("architecture", ["resnet18", "resnet50"])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_every_fast_way_stays_close_to_the_plain_one(
+    architecture: str, precision: torch.dtype, mode: str, draw: Draw
+) -> None:
+    pixels = [prepare("fit", draw(seed, (300, 200), mode)) for seed in range(3)]
+    network = networks.load(architecture, UNTRAINED)
+    exact = np.array([plain(architecture, own) for own in pixels])
+    fast = Embedder({"m": network}, CPU, precision).embed(pixels, ["m"])["m"]
+    assert (exact * fast).sum(axis=1).min() >= 0.9999
+    assert network.module(torch.zeros(1, 3, 64, 64)).dtype == torch.float32  # left as it was
+
+
+def test_compiled_networks_stay_close_to_the_plain_one(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not inference.can_compile(CPU):
+        pytest.skip("there is no C++ compiler here")
+    monkeypatch.setattr(inference, "GAIN", 1e9)  # compiled, be it faster or not
+    pixels = [prepare("fit", draw(seed, (300, 200))) for seed in range(3)]
+    network = networks.load("resnet18", UNTRAINED)
+    exact = np.array([plain("resnet18", own) for own in pixels])
+    embedder = Embedder({"m": network}, CPU, torch.bfloat16, compile_after=0)
+    for part in (pixels, pixels[:2], pixels[2:]):
+        fast = embedder.embed(part, ["m"])["m"]
+        rows = slice(0, 2) if len(part) == 2 else slice(3 - len(part), 3)
+        assert (exact[rows] * fast).sum(axis=1).min() >= 0.9999
+    assert isinstance(embedder._forwards["m"], inference._WithRefuge)
+
+
+def test_where_compiling_fails_or_gains_nothing_the_network_goes_on_as_it_was(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = [prepare("fit", draw(seed, (300, 200))) for seed in range(3)]
     network = networks.load("resnet18", UNTRAINED)
     exact = Embedder({"m": network}, CPU).embed(pixels, ["m"])["m"]
-    fast = Embedder({"m": network}, CPU, torch.bfloat16).embed(pixels, ["m"])["m"]
-    assert (exact * fast).sum(axis=1).min() >= 0.9999
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(inference, "can_compile", lambda device: True)
+    for compiler in (refuse, lambda forward, dynamic: forward):
+        monkeypatch.setattr(torch, "compile", compiler)
+        monkeypatch.setattr(inference, "GAIN", 0.0)
+        embedder = Embedder({"m": network}, CPU, compile_after=0)
+        assert np.allclose(embedder.embed(pixels, ["m"])["m"], exact, atol=1e-6)
+
+
+def test_a_compiled_network_that_fails_with_a_batch_is_given_up() -> None:
+    calls = []
+
+    def failing(batch: torch.Tensor) -> torch.Tensor:
+        calls.append(len(batch))
+        raise RuntimeError("no kernel for this shape")
+
+    forward = inference._WithRefuge(failing, lambda batch: batch * 2)
+    assert forward(torch.ones(2)).tolist() == [2, 2]
+    assert forward(torch.ones(3)).tolist() == [2, 2, 2]
+    assert calls == [2]
+
+
+def test_a_batch_too_large_for_the_memory_is_halved(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = [prepare("square", draw(seed)) for seed in range(5)]
+    embedder = Embedder({"m": networks.load("resnet18", UNTRAINED)}, CPU)
+    whole = embedder.embed(pixels, ["m"])["m"]
+    forward = embedder._forwards["m"]
+
+    def narrow(batch: torch.Tensor) -> torch.Tensor:
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError("too much")
+        return forward(batch)
+
+    embedder._forwards["m"] = narrow
+    assert np.allclose(embedder.embed(pixels, ["m"])["m"], whole, atol=1e-5)
+
+
+def test_streams_share_the_cores_and_leave_the_threads_of_others_alone() -> None:
+    before = torch.get_num_threads()
+    streams = Streams(lambda device: Embedder({}, device), [CPU])
+    assert streams.count >= 1
+    inside = streams.submit(lambda embedder: torch.get_num_threads()).result()
+    assert inside * streams.count <= max(streams.count, os.cpu_count() or 1)
+    streams.close()
+    assert torch.get_num_threads() == before
 
 
 def test_a_picture_gets_the_same_vector_in_any_batch(draw: Draw) -> None:

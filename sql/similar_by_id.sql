@@ -1,4 +1,6 @@
 -- Which stored images are like this one, given by its id? See `imgsim.nearest` for the arguments.
+-- Where its neighbour list is stored, as old as the vectors, and long enough, the k nearest are
+-- read from it: they are exact.
 --   select s.* from unnest(array[7, 9]) as q (id) cross join lateral imgsim.similar(q.id, k => 3) s;
 -- needs: nearest, model_named
 create or replace function imgsim.similar(
@@ -23,8 +25,38 @@ returns table (
 language plpgsql
 as $$
 declare
+    wanted integer := coalesce(k, 10);
     query halfvec;
+    ids bigint[];
+    similarities double precision[];
 begin
+    if min_similarity is null
+        and not (exact or other_documents_only or other_works_only or earlier_only)
+    then
+        select array_agg(i.image_id order by n.rank), array_agg(n.similarity order by n.rank)
+        into ids, similarities
+        from imgsim.model m
+        join imgsim.neighbour_state s
+            on s.model_id = m.model_id
+            and s.revision = m.revision
+            and s.k >= least(wanted, s.images - 1)
+        join imgsim.neighbour n
+            on n.model_id = m.model_id
+            and n.image_id = id
+            and n.rank <= wanted
+        join imgsim.image i on i.image_id = n.other_id
+        where m.name = model
+        having count(*) >= least(wanted, min(s.images) - 1);
+    end if;
+    if ids is not null then
+        return query
+        select r.rank::integer, i.image_id, i.name, r.similarity, i.ecco_id, i.page_number, i.path
+        from unnest(ids, similarities) with ordinality as r (image_id, similarity, rank)
+        join imgsim.image i using (image_id)
+        order by r.rank;
+        return;
+    end if;
+
     execute format(
         'select e.embedding from imgsim.%I e where e.image_id = $1',
         (imgsim.model_named(model)).embedding_table)

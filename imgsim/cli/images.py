@@ -77,8 +77,8 @@ def ingest(place: Place, /, paths: tuple[Path, ...], dry_run: bool, **given: Any
             say("would be done:")
         else:
             _announce(options)
-            with native_libraries_silenced(), ingest_progress(paths) as on_progress:
-                summary = pipeline.ingest(connection, paths, options, on_progress)
+            with native_libraries_silenced(), ingest_progress(paths) as shown:
+                summary = pipeline.ingest(connection, paths, options, shown.files, shown.index)
         _report(summary)
     return SOME_FAILED if summary.failed else 0
 

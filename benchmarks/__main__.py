@@ -6,7 +6,7 @@ import importlib
 import signal
 import sys
 
-NAMES = ("export_memory", "ingest", "neighbours", "overlap", "similar")
+NAMES = ("export_memory", "index", "ingest", "neighbours", "overlap", "similar", "start")
 
 
 def main(arguments: list[str]) -> int:

@@ -20,6 +20,7 @@ IMAGES = 13_151
 """As many as the botanical illustrations of the original study."""
 
 LATENT = 32
+BLOCK = 4096
 
 
 @contextmanager
@@ -44,16 +45,23 @@ def model_with(connection: Connection, name: str, vectors: Vectors) -> Model:
     return model
 
 
-def pooled_features(dimension: int, seed: int = 0) -> Vectors:
+def pooled_features(dimension: int, seed: int = 0, images: int = IMAGES) -> Vectors:
     """Unit vectors in the manner of pooled features: positive, of few degrees of freedom.
 
     Pictures in tight groups would be too easy for an HNSW index, independent values too hard.
+    Made in blocks and in single precision: beside the result little memory is needed.
     """
     rng = np.random.default_rng(seed)
-    latent = rng.normal(size=(IMAGES, LATENT)) / np.sqrt(LATENT)
-    values = latent @ rng.normal(size=(LATENT, dimension)) + 0.5 * rng.normal(size=dimension)
-    values = np.maximum(values, 0) + 0.05 * np.abs(rng.normal(size=values.shape))
-    return np.asarray(values / np.linalg.norm(values, axis=1, keepdims=True), np.float32)
+    mixing = rng.normal(size=(LATENT, dimension)).astype(np.float32) / np.sqrt(np.float32(LATENT))
+    offset = 0.5 * rng.normal(size=dimension).astype(np.float32)
+    vectors = np.empty((images, dimension), np.float32)
+    for begin in range(0, images, BLOCK):
+        block = vectors[begin : begin + BLOCK]
+        latent = rng.standard_normal((len(block), LATENT), np.float32)
+        block[:] = np.maximum(latent @ mixing + offset, 0)
+        block += 0.05 * np.abs(rng.standard_normal(block.shape, np.float32))
+        block /= np.linalg.norm(block, axis=1, keepdims=True)
+    return vectors
 
 
 def two_models(dimension: int) -> tuple[Vectors, Vectors]:

@@ -89,8 +89,8 @@ def fill(connection: Connection, scans: Path, files: int) -> None:
 def again(connection: Connection, scans: Path) -> Summary:
     """What `imgsim ingest` does, the files counted for its progress included."""
     wanted = tuple(models.Wanted(name) for name in models.DEFAULTS)
-    with ingest_progress([scans]) as on_progress:
-        return ingest(connection, [scans], Options(wanted=wanted), on_progress)
+    with ingest_progress([scans]) as shown:
+        return ingest(connection, [scans], Options(wanted=wanted), shown.files)
 
 
 def walk(root: Path) -> int:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import psycopg
 from pgvector import HalfVector
 
-from imgsim import files, images, models
+from imgsim import files, models
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError
 from imgsim.files import Found, Refused, path_text
@@ -117,7 +117,7 @@ def similar(connection: Connection, question: Question, query: Query, model: mod
 
 
 def _embed(file: Found, model: models.Model) -> npt.NDArray[np.float32]:
-    from imgsim import embedding
+    from imgsim import embedding, images
     from imgsim.preprocess import draft_size, prepare
 
     picture = next(

@@ -11,7 +11,7 @@
 --
 -- The vector comes in as a variable and ranks with the bare operator: so, and only so, the index
 -- is used, on every shard too.
--- needs: model_named, image_ecco
+-- needs: model_named, image_ecco, search_width
 create or replace function imgsim.nearest(
     query halfvec,
     model text default 'resnet50',
@@ -37,7 +37,8 @@ as $$
 declare
     m imgsim.model := imgsim.model_named(model);
     wanted integer := coalesce(k, case when min_similarity is null then 10 end);
-    book imgsim.image_ecco := (select b from imgsim.image_ecco b where b.image_id = query_image_id);
+    width integer := imgsim.search_width(wanted);
+    book imgsim.image_ecco;
     conditions text[] := '{}';
     joins text := '';
     ranking text;
@@ -51,6 +52,9 @@ begin
     end if;
     if query_image_id is not null then
         conditions := conditions || 'e.image_id <> $2'::text;
+    end if;
+    if other_documents_only or other_works_only or earlier_only then
+        select b.* into book from imgsim.image_ecco b where b.image_id = query_image_id;
     end if;
     if (other_documents_only or other_works_only) and book.ecco_id is not null then
         conditions := conditions || 'i.ecco_id is distinct from $3'::text;
@@ -66,9 +70,10 @@ begin
             'left join imgsim.ecco_document d on d.ecco_id = i.ecco_id';
     end if;
     -- Filled in below: the order, where the bare operator takes the index and anything else
-    -- compares with all; and how many more than wanted to take. The index ranks by vectors that
-    -- were rounded once more, so nearly equal ones may come in another order: some more are taken,
-    -- and ranked by their stored vectors.
+    -- compares with all; and how many to take. The index ranks by vectors that were rounded once
+    -- more, so nearly equal ones may come in another order: all that it collected are ranked by
+    -- their stored vectors. Their order is `distance + 0`, because they come sorted by `distance`
+    -- as far as the planner knows.
     ranking := format(
         'select array_agg(n.image_id order by n.distance, n.image_id),
                 array_agg(n.distance order by n.distance, n.image_id)
@@ -79,18 +84,20 @@ begin
                  from imgsim.%I e %s
                  where %s
                  order by %%s, e.image_id
-                 limit $4 + %%s
+                 limit %%s
              ) c
-             order by c.distance, c.image_id
+             order by c.distance + 0, c.image_id
              limit $4
          ) n
          where $5 is null or 1 - n.distance >= $5',
         m.embedding_table, joins, coalesce(nullif(array_to_string(conditions, ' and '), ''), 'true'));
 
     if min_similarity is null and not exact then
-        execute format('set local hnsw.ef_search = %s', least(1000, greatest(100, 4 * wanted)));
+        execute format('set local hnsw.ef_search = %s', width);
         set local hnsw.iterative_scan = strict_order;
-        execute format(ranking, 'e.embedding <=> $1', wanted + 10)
+        -- Two fewer than collected, the image itself and one that sorting reads ahead: for one
+        -- more the index would search on.
+        execute format(ranking, 'e.embedding <=> $1', greatest(wanted, width - 2))
             into ids, distances
             using query, query_image_id, book.ecco_id, wanted, min_similarity,
                 book.work_id, book.publication_year;
@@ -100,7 +107,7 @@ begin
         end if;
     end if;
     if coalesce(cardinality(ids), 0) < wanted or wanted is null or exact or min_similarity is not null then
-        execute format(ranking, '(e.embedding <=> $1) + 0', 0)
+        execute format(ranking, '(e.embedding <=> $1) + 0', '$4')
             into ids, distances
             using query, query_image_id, book.ecco_id, wanted, min_similarity,
                 book.work_id, book.publication_year;

@@ -4,7 +4,7 @@
 -- One row for each width of the search (ef_search); `used` marks the one that `similar` takes for
 -- this k. `milliseconds` and `exact_milliseconds` are medians of one ranking, inside the server.
 -- The sample is the same every time.
--- needs: model_named
+-- needs: model_named, search_width
 create or replace function imgsim.recall(
     model text default 'resnet50',
     k integer default 10,
@@ -23,7 +23,7 @@ language plpgsql
 as $$
 declare
     m imgsim.model := imgsim.model_named(model);
-    used_width integer := least(1000, greatest(100, 4 * k));
+    used_width integer := imgsim.search_width(k);
     width integer;
     queries bigint[];
     image bigint;
@@ -44,9 +44,9 @@ declare
                  from imgsim.%I e
                  where e.image_id <> $2
                  order by %%s, e.image_id
-                 limit $3 + %%s
+                 limit %%s
              ) c
-             order by c.distance, c.image_id
+             order by c.distance + 0, c.image_id
              limit $3
          ) n',
         m.embedding_table);
@@ -65,7 +65,7 @@ begin
         execute format('select e.embedding from imgsim.%I e where e.image_id = $1', m.embedding_table)
             into vector using image;
         began := clock_timestamp();
-        execute format(ranking, '(e.embedding <=> $1) + 0', 0) into ids using vector, image, k;
+        execute format(ranking, '(e.embedding <=> $1) + 0', k) into ids using vector, image, k;
         exact_times := exact_times || 1000 * extract(epoch from clock_timestamp() - began)::float8;
         truth := jsonb_set(truth, array[image::text], to_jsonb(coalesce(ids, '{}')));
         possible := possible + coalesce(cardinality(ids), 0);
@@ -82,7 +82,7 @@ begin
             execute format('select e.embedding from imgsim.%I e where e.image_id = $1', m.embedding_table)
                 into vector using image;
             began := clock_timestamp();
-            execute format(ranking, 'e.embedding <=> $1', k + 10) into ids using vector, image, k;
+            execute format(ranking, 'e.embedding <=> $1', greatest(k, width - 2)) into ids using vector, image, k;
             times := times || 1000 * extract(epoch from clock_timestamp() - began)::float8;
             hits := hits + (
                 select count(*) from unnest(ids) i where truth -> image::text @> to_jsonb(i));

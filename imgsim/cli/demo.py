@@ -68,8 +68,9 @@ def _ingest(connection: Connection, folder: Path, weights: str | None) -> None:
 
     known = models.stored(connection)
     wanted = tuple(models.Wanted(m.name) for m in known) or _fresh_models(weights)
-    with ingest_progress([folder]) as on_progress:
-        summary = ingest.ingest(connection, [folder], pipeline.Options(wanted=wanted), on_progress)
+    with ingest_progress([folder]) as shown:
+        options = pipeline.Options(wanted=wanted)
+        summary = ingest.ingest(connection, [folder], options, shown.files, shown.index)
     say(f"   {summary.new} new, {summary.unchanged} unchanged, {summary.failed} failed")
 
 

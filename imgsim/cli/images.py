@@ -87,8 +87,8 @@ def ingest(
             say("would be done:")
         else:
             _announce(options)
-            with native_libraries_silenced(), ingest_progress(paths) as on_progress:
-                summary = pipeline.ingest(connection, paths, options, on_progress)
+            with native_libraries_silenced(), ingest_progress(paths) as shown:
+                summary = pipeline.ingest(connection, paths, options, shown.files, shown.index)
         _report(summary)
         if timings:
             _show_timings(summary)

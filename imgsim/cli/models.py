@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imgsim.cli.images import PREPROCESSES
-from imgsim.cli.output import confirm, format_option, say, show
+from imgsim.cli.output import confirm, format_option, progress_line, say, show
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import PRETRAINED
 
@@ -50,14 +50,14 @@ def add(
 
     Its pooled feature is the vector. `imgsim ingest` then embeds with it too.
     """
-    from imgsim import models
+    from imgsim import embedding_index, models
 
     wanted = models.Wanted(
         name or architecture.replace("/", "-"), architecture, weights, preprocess
     )
     with place.connect() as connection:
         added = models.ensure(connection, wanted)
-        connection.execute("select imgsim.build_embedding_index(%s)", [added.name])
+        embedding_index.build(connection, added, progress_line("index of"))
     say(
         f"{added.name}: {added.architecture}, {added.dimension} dimensions, {added.weights}, "
         f"{added.preprocess}; vectors in imgsim.{added.embedding_table}"

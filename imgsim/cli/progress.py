@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -43,16 +44,24 @@ def native_libraries_silenced() -> Iterator[None]:
         sys.stderr = stderr
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Told how far the files are, and then how far the index of each model."""
+
+    files: Callable[[Summary], None]
+    index: Callable[[str, int, int], None]
+
+
 @contextmanager
-def ingest_progress(paths: Sequence[Path]) -> Iterator[Callable[[Summary], None]]:
+def ingest_progress(paths: Sequence[Path]) -> Iterator[Shown]:
     """Show how far an ingest is; the files are counted meanwhile, for the time left."""
     total = _Count(paths)
     stream: IO[str] = sys.stderr
     if stream.isatty():
-        with _bar(total, stream) as update:
-            yield update
+        with _bar(total, stream) as shown:
+            yield shown
     else:
-        yield _lines(total, stream)
+        yield Shown(_lines(total, stream), _index_lines(stream))
 
 
 class _Count(threading.Thread):
@@ -72,12 +81,13 @@ class _Count(threading.Thread):
 
 
 @contextmanager
-def _bar(total: _Count, stream: IO[str]) -> Iterator[Callable[[Summary], None]]:
+def _bar(total: _Count, stream: IO[str]) -> Iterator[Shown]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        TaskID,
         TextColumn,
         TimeRemainingColumn,
     )
@@ -98,7 +108,14 @@ def _bar(total: _Count, stream: IO[str]) -> Iterator[Callable[[Summary], None]]:
                 task, completed=summary.files, total=total.total, rate=_rate(summary, began)
             )
 
-        yield update
+        indexes: dict[str, TaskID] = {}
+
+        def index(model: str, done: int, of: int) -> None:
+            if model not in indexes:
+                indexes[model] = progress.add_task(f"index of {model}", total=of, rate="")
+            progress.update(indexes[model], completed=done)
+
+        yield Shown(update, index)
 
 
 def _lines(total: _Count, stream: IO[str]) -> Callable[[Summary], None]:
@@ -116,6 +133,19 @@ def _lines(total: _Count, stream: IO[str]) -> Callable[[Summary], None]:
                 file=stream,
                 flush=True,
             )
+
+    return update
+
+
+def _index_lines(stream: IO[str]) -> Callable[[str, int, int], None]:
+    last = time.monotonic()
+
+    def update(model: str, done: int, of: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= LINE_SECONDS:
+            last = now
+            print(f"index of {model}: {done:,} of {of:,}", file=stream, flush=True)
 
     return update
 

@@ -71,6 +71,19 @@ def open_connection(settings: Settings) -> Connection:
         raise translate(exc) from exc
 
 
+def beside(connection: Connection) -> Connection:
+    """Another connection to the same database, by the same role: to look at what the first does."""
+    info = connection.info
+    with embedded.without_libpq_variables():
+        return psycopg.connect(
+            info.dsn,
+            password=info.password or None,
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            application_name=f"imgsim {__version__}",
+        )
+
+
 def for_programs(settings: Settings) -> tuple[str, dict[str, str]]:
     """What to run psql or pg_dump with: a libpq string for the target, its server
     running, and an environment.

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from imgsim import failures, files, models
+from imgsim import embedding_index, failures, files, models
 from imgsim.bibliography.identifiers import ECCO_NAME, name_pattern
 from imgsim.database.connection import Connection
 from imgsim.files import Refused
@@ -25,8 +25,9 @@ def ingest(
     paths: Iterable[Path],
     options: Options,
     on_progress: Progress = lambda summary: None,
+    on_index: embedding_index.Progress = embedding_index.silent,
 ) -> Summary:
-    """Take the images under `paths` into the store.
+    """Take the images under `paths` into the store, and build the index of a model new in it.
 
     Raises:
         ImgsimError: it cannot work at all (a path does not exist; weights cannot be had, or are
@@ -47,7 +48,7 @@ def ingest(
             catalogue.read_names_again(roots)
         for model in chosen:
             with pipeline.timings.at_work("index"):
-                connection.execute("select imgsim.build_embedding_index(%s)", [model.name])
+                embedding_index.build(connection, model, on_index)
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,25 +136,6 @@ def test_weights_that_cannot_be_fetched_are_explained(imgsim: Imgsim) -> None:
     answer = imgsim("model", "fetch", "resnet18", "--weights", "IMAGENET1K_V9")
     assert answer.code == 1
     assert "IMAGENET1K_V1" in answer.err
-
-
-@pytest.mark.usefixtures("filled")
-@pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["report", "overlap"], ["similar", "image 1"], ["neighbours"], ["model", "list"]],
-)
-def test_commands_that_do_not_embed_do_not_import_torch(
-    settings: object, arguments: list[str]
-) -> None:
-    program = (
-        "import sys; from imgsim.__main__ import run; code = run(sys.argv[1:]); "
-        "sys.exit(code or 9 * ('torch' in sys.modules))"
-    )
-    where = ["--database", settings.target.conninfo]  # type: ignore[attr-defined]
-    done = subprocess.run(
-        [sys.executable, "-c", program, *where, *arguments], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def test_every_command_explains_itself(imgsim: Imgsim) -> None:

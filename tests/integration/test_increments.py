@@ -167,8 +167,10 @@ def test_images_removed_or_replaced_while_the_work_goes_on_are_not_left_in_it(
 ) -> None:
     vectors = clustered(120, 16)
     model = store(connection, "m", vectors)
-    todo = [lambda c: upkeep.remove(c, [5, 50, 110])]
-    todo.append(lambda c: replace_content(c, model, [7, 60], vectors[[100, 101]]))
+    todo: list[Callable[[Connection], object]] = [
+        lambda other: upkeep.remove(other, [5, 50, 110]),
+        lambda other: replace_content(other, model, [7, 60], vectors[[100, 101]]),
+    ]
 
     def meanwhile(what: str, done: int, of: int) -> None:
         if todo:

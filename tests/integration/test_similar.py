@@ -8,7 +8,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from imgsim import models
+from imgsim import models, neighbours
 from imgsim.database.connection import Connection
 from tests.vectors import brute_force, clustered, store
 
@@ -243,3 +243,88 @@ def test_the_index_ranks_vectors_that_are_nearly_equal(connection: Connection) -
         "cross join lateral imgsim.similar(q.image_id) s"
     ).fetchall()
     assert sum(other in truth[image] for image, other in rows) / len(rows) >= 0.9
+
+
+def test_all_that_the_index_collects_are_ranked_by_their_stored_vectors(
+    connection: Connection,
+) -> None:
+    rng = np.random.default_rng(4)
+    plates = rng.normal(size=(1500, 6)) @ rng.normal(size=(6, 256))
+    vectors = (1 + 0.01 * plates).astype(np.float32)
+    store(connection, "resnet50", vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    connection.execute("select imgsim.build_embedding_index('resnet50')")
+    connection.execute("analyze")
+    connection.execute("set enable_seqscan = off")
+    for image in range(1, 1500, 100):
+        rows = ask(connection, f"{image}, k => 60")
+        likeness = [float(str(row[1])) for row in rows]
+        assert likeness == sorted(likeness, reverse=True)
+        exact = ask(connection, f"{image}, k => 60, exact => true")
+        assert len(set(ids(rows)) & set(ids(exact))) >= 57
+
+
+def index_scans(connection: Connection) -> int:
+    """How often the HNSW index of resnet50 was searched."""
+    connection.execute("select pg_stat_force_next_flush()")
+    row = connection.execute(
+        "select idx_scan from pg_stat_user_indexes where indexrelname = 'embedding_resnet50_hnsw'"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_stored_lists_answer_without_a_search_and_say_the_same_as_an_exact_one(
+    connection: Connection, indexed: models.Model
+) -> None:
+    neighbours.bring_up_to_date(connection, [indexed], 10)
+    before = index_scans(connection)
+    for image in (1, 500, 1999):
+        rows = ask(connection, f"{image}, k => 10")
+        exact = ask(connection, f"{image}, k => 10, exact => true")
+        assert ids(rows) == ids(exact)
+        assert [row[2] for row in rows] == list(range(1, 11))
+        assert [row[1] for row in rows] == pytest.approx([row[1] for row in exact], abs=1e-6)
+        assert ask(connection, f"'image {image}', k => 3") == rows[:3]
+    assert index_scans(connection) == before
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["7, k => 11", "7, k => 5, other_documents_only => true", "7, k => 5, earlier_only => true"],
+)
+def test_stored_lists_do_not_answer_what_they_do_not_hold(
+    connection: Connection, indexed: models.Model, call: str
+) -> None:
+    connection.execute(
+        "insert into imgsim.ecco_document (ecco_id, publication_year) "
+        "select distinct ecco_id, 1700 + ecco_id::integer from imgsim.image"
+    )
+    without = ask(connection, call)
+    neighbours.bring_up_to_date(connection, [indexed], 10)
+    assert ask(connection, call) == without
+
+
+def test_stored_lists_older_than_the_vectors_do_not_answer(
+    connection: Connection, indexed: models.Model
+) -> None:
+    neighbours.bring_up_to_date(connection, [indexed], 10)
+    connection.execute("update imgsim.model set revision = revision + 1")
+    before = index_scans(connection)
+    assert ids(ask(connection, "7")) == brute_force(connection, indexed, 10)[7]
+    assert index_scans(connection) == before + 1
+
+
+def test_a_list_that_lost_an_image_does_not_answer(
+    connection: Connection, indexed: models.Model
+) -> None:
+    neighbours.bring_up_to_date(connection, [indexed], 10)
+    (lost,) = ids(ask(connection, "7, k => 1"))
+    connection.execute("delete from imgsim.image where image_id = %s", [lost])
+    rows = ask(connection, "7, k => 10")
+    assert ids(rows) == brute_force(connection, indexed, 10)[7]
+
+
+def test_lists_of_all_other_images_answer_any_k(connection: Connection) -> None:
+    model = store(connection, "resnet50", clustered(8, 32))
+    neighbours.bring_up_to_date(connection, [model], 10)
+    assert ids(ask(connection, "3, k => 50")) == brute_force(connection, model, 7)[3]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -11,6 +11,7 @@ from psycopg import sql
 
 from imgsim.database.connection import Connection, beside
 from imgsim.models import Model
+from imgsim.progress import Progress, silent
 
 MEGABYTE = 1 << 20
 ELEMENT_BYTES = 1300
@@ -18,13 +19,6 @@ ELEMENT_BYTES = 1300
 
 LEAST_MEMORY = 64 * MEGABYTE
 LOOK_SECONDS = 0.5
-
-Progress = Callable[[str, int, int], None]
-"""Told of the model's name, how many vectors are in the index, and of how many."""
-
-
-def silent(what: str, done: int, of: int) -> None:
-    """No progress is shown."""
 
 
 def build(connection: Connection, model: Model, on_progress: Progress = silent) -> bool:
@@ -36,7 +30,7 @@ def build(connection: Connection, model: Model, on_progress: Progress = silent) 
     for that (/dev/shm in a container), one does.
 
     Args:
-        on_progress: called from another thread.
+        on_progress: called from another thread, with how many vectors are in the index.
 
     Returns:
         Whether anything was built.

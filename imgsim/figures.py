@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from imgsim import models, neighbours, plots, search
 from imgsim.database.connection import Connection
 from imgsim.errors import NotFoundError
-from imgsim.neighbours import Progress, silent
+from imgsim.progress import Progress, silent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ those it belongs in. Blocks of images are committed one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from imgsim.database.copying import copy_columns
 from imgsim.database.turns import turn
 from imgsim.errors import ImgsimError
 from imgsim.models import Model
+from imgsim.progress import Progress, silent
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -35,13 +36,6 @@ COMMITTED = 8192
 
 METHODS = ("exact", "hnsw")
 RECALL_SAMPLE = 200
-
-Progress = Callable[[str, int, int], None]
-"""Told of what, how much is done, and of how much."""
-
-
-def silent(what: str, done: int, of: int) -> None:
-    """No progress is shown."""
 
 
 class ChangedMeanwhileError(Exception):

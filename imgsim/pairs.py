@@ -22,7 +22,8 @@ from imgsim.database.copying import copy_columns
 from imgsim.database.turns import turn
 from imgsim.errors import ImgsimError
 from imgsim.models import Model
-from imgsim.neighbours import ChangedMeanwhileError, Progress, silent, unchanged_since
+from imgsim.neighbours import ChangedMeanwhileError, unchanged_since
+from imgsim.progress import Progress, silent
 
 if TYPE_CHECKING:
     import numpy.typing as npt

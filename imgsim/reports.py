@@ -10,7 +10,7 @@ from imgsim import models, neighbours, pairs
 from imgsim.bibliography import identifiers
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError
-from imgsim.neighbours import Progress, silent
+from imgsim.progress import Progress, silent
 
 THRESHOLD = pairs.THRESHOLD
 LOWEST_COUNTED = 0.80

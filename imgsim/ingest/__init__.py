@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from imgsim import embedding_index, failures, files, models
+from imgsim import embedding_index, failures, files, models, progress
 from imgsim.bibliography.identifiers import ECCO_NAME, name_pattern
 from imgsim.database.connection import Connection
 from imgsim.files import Refused
@@ -25,7 +25,7 @@ def ingest(
     paths: Iterable[Path],
     options: Options,
     on_progress: Progress = lambda summary: None,
-    on_index: embedding_index.Progress = embedding_index.silent,
+    on_index: progress.Progress = progress.silent,
 ) -> Summary:
     """Take the images under `paths` into the store, and build the index of a model new in it.
 

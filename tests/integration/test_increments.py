@@ -14,6 +14,7 @@ from imgsim import models, neighbours, pairs, upkeep
 from imgsim.comparison.vectors import read_vectors
 from imgsim.database import connection as database
 from imgsim.database.connection import Connection
+from imgsim.progress import Progress
 from imgsim.settings import Settings
 from tests.vectors import Vectors, brute_force, clustered, put, store
 
@@ -31,7 +32,7 @@ class StoppedError(Exception):
     """In the place of Ctrl-C."""
 
 
-def after(blocks: int) -> neighbours.Progress:
+def after(blocks: int) -> Progress:
     """Progress that interrupts the work after so many blocks."""
     told = iter(range(blocks))
 

@@ -295,7 +295,7 @@ def test_the_run_records_where_its_time_went(connection: Connection, folder: Pat
     assert {"find", "recognise", "hash", "decode", "write", "index"} < timings.keys()
     for stage in ("find", "hash", "decode", f"embed {FAST.name}", "write"):
         assert timings[stage]["items"] == 6, stage
-        assert timings[stage]["busy"] > 0, stage
+    assert timings[f"embed {FAST.name}"]["busy"] > 0
     assert sum(t.get("awaited", 0) for t in timings.values()) <= timings["whole"]["seconds"] + 0.01
 
 

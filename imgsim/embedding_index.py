@@ -118,13 +118,14 @@ def _watch(
             while True:
                 row = looking.execute(
                     """
-                    select coalesce(max(p.tuples_done), 0)
+                    select p.tuples_done
                     from pg_catalog.pg_stat_progress_create_index p
                     where p.pid = %s
                     """,
                     [builder],
                 ).fetchone()
-                on_progress(model.name, min(int(row[0]) if row else 0, vectors), vectors)
+                if row:  # none before it begins, and after its end
+                    on_progress(model.name, min(int(row[0]), vectors), vectors)
                 if ended.wait(LOOK_SECONDS):
                     return
     except psycopg.Error:

@@ -1,10 +1,9 @@
 -- Builds a model's HNSW index where it is missing or invalid; whether anything was built.
---   set maintenance_work_mem = '1GB';
 --   select imgsim.build_embedding_index('resnet50');
 --
--- The graph should fit into maintenance_work_mem: some 5 kB for each vector of 2,048 dimensions.
--- It is built more widely (ef_construction) than pgvector does by default: that takes a third
--- longer, and a search then misses less than one of half again its width.
+-- The graph should fit into maintenance_work_mem, which the caller sets: some 5 kB for each vector
+-- of 2,048 dimensions. It is built more widely (ef_construction) than pgvector does by default. That
+-- takes up to twice as long, and a search then finds at ef_search 20 what it else finds at 100.
 -- needs: model_named, embedding_index
 create or replace function imgsim.build_embedding_index(model text)
 returns boolean
@@ -24,7 +23,7 @@ begin
     end if;
     execute format(
         'create index %I on imgsim.%I using hnsw (embedding halfvec_cosine_ops)
-            with (ef_construction = 100)',
+            with (ef_construction = 200)',
         index_name, m.embedding_table);
     return true;
 end

@@ -30,9 +30,11 @@ insert into imgsim.image
 select n, 'image ' || n, '/scans/' || n, md5(n::text), 1, 1, 1, 1, 'L', 'PNG',
     lpad((n % 4800)::text, 10, '0'), n % 300
 from generate_series(1, {images}) n;
-insert into imgsim.neighbour (model_id, image_id, rank, other_id, similarity)
-select 1, n, r, (n + r * 7919 - 1) % {images} + 1, round((0.999 - r * 0.01)::numeric, 7)
-from generate_series(1, {images}) n, generate_series(1, {k}) r;
+insert into imgsim.neighbour_list (model_id, image_id, other_ids, similarities)
+select 1, n, array_agg((n + r * 7919 - 1) % {images} + 1 order by r),
+    array_agg(round((0.999 - r * 0.01)::numeric, 7) order by r)
+from generate_series(1, {images}) n, generate_series(1, {k}) r
+group by n;
 insert into imgsim.neighbour_state (model_id, k, images, revision) values (1, {k}, {images}, 0);
 analyze;
 """

@@ -21,6 +21,7 @@ DECIMALS = 7
 COPY_HEADER = 19
 READ_BYTES = 1 << 23
 PAIRS_AT_ONCE = 128
+COLUMNS_AT_ONCE = 4096
 DENSE_SHARE = 0.02
 
 
@@ -62,13 +63,16 @@ class Vectors:
         below 2^4: double precision, with 53 bits, holds all of them exactly.
         """
         own, place = np.unique(rows, return_inverse=True)
-        left = self.values[own].astype(np.float64)
         others, other_place = np.unique(columns, return_inverse=True)
+        left = self.values[own].astype(np.float64)
+        products = np.empty(len(rows))
         if len(rows) > DENSE_SHARE * len(own) * len(others):
-            # One product of all with all is cheaper than so many pairs.
-            products = (left @ self.values[others].T.astype(np.float64))[place, other_place]
+            # Products of all with all are cheaper than so many pairs.
+            for start in range(0, len(others), COLUMNS_AT_ONCE):
+                right = self.values[others[start : start + COLUMNS_AT_ONCE]].astype(np.float64)
+                which = np.flatnonzero((start <= other_place) & (other_place < start + len(right)))
+                products[which] = (left @ right.T)[place[which], other_place[which] - start]
         else:
-            products = np.empty(len(rows))
             for start in range(0, len(rows), PAIRS_AT_ONCE):
                 part = slice(start, start + PAIRS_AT_ONCE)
                 products[part] = np.vecdot(left[place[part]], self.values[columns[part]])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgsim.comparison import nearest, reaching, sketches
+from imgsim.comparison import vectors as stored
 from imgsim.comparison.graphics import on_device
 from imgsim.comparison.nearest import Nearest
 from imgsim.comparison.products import Multiplied, OnProcessor
@@ -143,6 +144,12 @@ def test_no_product_of_sketches_is_less_than_the_cosine(
 @given(st.integers(0, 10**6))
 @settings(max_examples=20, deadline=None)
 def test_a_cosine_is_the_same_from_either_side_and_in_any_company(seed: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stored, "COLUMNS_AT_ONCE", 40)
+        check_cosines(seed)
+
+
+def check_cosines(seed: int) -> None:
     rng = np.random.default_rng(seed)
     vectors = of(rng.normal(size=(90, 64)))
     left, right = rng.integers(0, 90, size=(2, 2000))

@@ -160,7 +160,7 @@ def test_killed_in_the_middle_no_half_file_has_a_name(
         insert into imgsim.image
             (image_id, name, path, sha256, bytes, modified_ns, width, height, mode, format)
         select 1000 + n, 'more ' || n, '/more/' || n, '', 1, 1, 1, 1, 'L', 'PNG'
-        from generate_series(1, 200000) n
+        from generate_series(1, 600000) n
         """
     )
     assert isinstance(settings.target, ExternalServer)

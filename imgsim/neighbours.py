@@ -34,7 +34,6 @@ MOST_NEIGHBOURS = 1000
 COMMITTED = 8192
 """How many lists are committed together."""
 
-METHODS = ("exact", "hnsw")
 RECALL_SAMPLE = 200
 
 

@@ -121,7 +121,7 @@ def progress_line(doing: str) -> Callable[[str, int, int], None]:
     def update(what: str, done: int, of: int) -> None:
         nonlocal began, told
         now = time.monotonic()
-        line = f"{doing} {what}: {done / max(of, 1):4.0%}{_left(now - began, done, of)}"
+        line = f"{doing} {what}: {done / max(of, 1):4.0%}{time_left(now - began, done, of)}"
         if sys.stderr.isatty():
             click.echo(f"\r{line:<60}", nl=done == of, err=True)
         elif now - told >= LINE_SECONDS:
@@ -133,8 +133,9 @@ def progress_line(doing: str) -> Callable[[str, int, int], None]:
     return update
 
 
-def _left(seconds: float, done: int, of: int) -> str:
-    if not done or done == of:
+def time_left(seconds: float, done: int, of: int | None) -> str:
+    """How long the rest will take at the pace so far, as a clause; empty if that is not known."""
+    if not of or not done or done == of:
         return ""
     minutes, second = divmod(round(seconds * (of - done) / done), 60)
     return f", {minutes}:{second:02} left"

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from imgsim.cli.output import LINE_SECONDS, time_left
 from imgsim.errors import ImgsimError
 from imgsim.ingest.pipeline import Summary
-
-LINE_SECONDS = 10.0
 
 
 @contextmanager
@@ -127,7 +126,7 @@ def _lines(total: _Count, stream: IO[str]) -> Callable[[Summary], None]:
         if now - last >= LINE_SECONDS:
             last = now
             of = f" of {total.total:,}" if total.total is not None else ""
-            left = _left(summary.files, total.total, now - began)
+            left = time_left(now - began, summary.files, total.total)
             print(
                 f"{summary.files:,}{of} files, {_rate(summary, began)}{left}",
                 file=stream,
@@ -152,10 +151,3 @@ def _index_lines(stream: IO[str]) -> Callable[[str, int, int], None]:
 
 def _rate(summary: Summary, began: float) -> str:
     return f"{summary.pictures / max(time.monotonic() - began, 1e-3):.1f} images/s"
-
-
-def _left(done: int, total: int | None, seconds: float) -> str:
-    if not total or not done:
-        return ""
-    minutes, second = divmod(round(seconds / done * (total - done)), 60)
-    return f", {minutes}:{second:02} left"

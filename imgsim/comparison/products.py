@@ -54,7 +54,6 @@ class OnProcessor:
     def __init__(self, values: npt.NDArray[np.float32]) -> None:
         self._count = len(values)
         self._values = values
-        self._padding = np.zeros((-len(values) % GROUP, values.shape[1]), np.float32)
 
     def tile(self, rows: slice, columns: slice, least: npt.NDArray[np.float32]) -> Places:
         products = self._values[rows] @ self._values[columns].T
@@ -64,7 +63,8 @@ class OnProcessor:
     def block(
         self, rows: npt.NDArray[np.intp], apart: npt.NDArray[np.bool_] | None, k: int
     ) -> Block:
-        products = np.empty((len(rows), self._count + len(self._padding)), np.float32)
+        whole_groups = self._count + -self._count % GROUP
+        products = np.empty((len(rows), whole_groups), np.float32)
         np.matmul(self._values[rows], self._values.T, out=products[:, : self._count])
         products[:, self._count :] = -np.inf
         products[np.arange(len(rows)), rows] = -np.inf

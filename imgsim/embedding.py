@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 
 from imgsim import inference
+from imgsim.cores import usable
 from imgsim.errors import ImgsimError
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Streams:
         self._before = torch.get_num_threads()
         self.device = devices[0]
         on_processor = self.device.type == "cpu"
-        cores = _cores()
+        cores = usable()
         self.count = min(cores, MOST_STREAMS) if on_processor else THREADS_PER_GPU * len(devices)
         self.batch_size = PROCESSOR_BATCH if on_processor else GPU_BATCH
         self._threads_of_each = max(1, cores // self.count) if on_processor else self._before
@@ -210,9 +210,3 @@ class Streams:
     def _begin(self) -> None:
         torch.set_num_threads(self._threads_of_each)
         self._own.embedder = next(self._embedders)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,17 +9,12 @@ from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from imgsim.cores import usable
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 AHEAD = 2
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
@@ -29,7 +23,7 @@ def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterat
     A product spread over all cores would leave them idle while one thread looks through it: so
     the library of matrix products works on one, and the threads on different blocks.
     """
-    count = cores()
+    count = usable()
     waiting: deque[Future[Result]] = deque()
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(count, "compare") as pool:
         try:

@@ -99,12 +99,12 @@ def overlap(
     connection: Connection,
     *,
     k: int = 4,
-    model_names: Sequence[str] = models.DEFAULTS,
+    model_names: Sequence[str] = (),
     width: str = "single",
     on_progress: Progress = silent,
 ) -> Drawn:
     """How many images share how many of their k nearest between two models, as bars."""
-    a, b = (models.named(connection, name) for name in model_names)
+    a, b = models.chosen_pair(connection, model_names)
     neighbours.bring_up_to_date(connection, [a, b], k, on_progress)
     return Drawn(plots.overlap(plots.overlap_table(connection, k, a, b), width), (a, b))
 

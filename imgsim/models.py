@@ -4,20 +4,25 @@ preprocessing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from imgsim import bundled
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
-from imgsim.settings import PRETRAINED
+from imgsim.settings import PRETRAINED, UNTRAINED
 
 if TYPE_CHECKING:
     from imgsim.networks import Network
 
 DEFAULTS = ("resnet18", "resnet50")
+NAME = re.compile(r"[a-z0-9]([a-z0-9_.-]{0,38}[a-z0-9])?")
 DEFAULT_PREPROCESS = "fit"
-PREFERRED = "resnet50"
+INK_PREPROCESS = "print"
+"""Of networks that take ink instead of colours."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,16 @@ class Model:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A model as a command asks for it; None where it does not care."""
+    """A model as a command asks for it; None where it does not care.
+
+    `training` is how its weights were trained, if it is known.
+    """
 
     name: str
     architecture: str | None = None
     weights: str | None = None
     preprocess: str | None = None
+    training: Mapping[str, Any] | None = None
 
 
 def stored(connection: Connection) -> list[Model]:
@@ -72,17 +81,42 @@ def named(connection: Connection, name: str) -> Model:
 
 
 def chosen(connection: Connection, names: Sequence[str]) -> list[Model]:
-    """The stored models of those names; without any, resnet50, or whichever there is.
+    """The stored models of those names; without any, the one that SQL takes where none is named.
 
     Raises:
         NotFoundError: one is not stored, or none is.
     """
     if names:
         return [named(connection, name) for name in dict.fromkeys(names)]
-    models = stored(connection)
-    if not models:
+    return [_default(connection, 2)]
+
+
+def chosen_pair(connection: Connection, names: Sequence[str]) -> tuple[Model, Model]:
+    """The two stored models of those names; without any, those that SQL compares.
+
+    Raises:
+        NotFoundError: one is not stored, or there are no two.
+        ImgsimError: names are given, but not two.
+    """
+    if names:
+        if len(names) != 2:
+            raise ImgsimError(f"{len(names)} models are named", "two are compared: name two")
+        return named(connection, names[0]), named(connection, names[1])
+    first, second = _default(connection, 1), _default(connection, 2)
+    if first == second:
+        raise NotFoundError(
+            f"the store has one model, {first.name}, and two are compared",
+            "add another, and embed with it: imgsim ingest --model NAME FOLDER",
+        )
+    return first, second
+
+
+def _default(connection: Connection, place: int) -> Model:
+    if not stored(connection):
         raise NotFoundError("the store is empty", "take pictures in first: imgsim ingest FOLDER")
-    return [next((m for m in models if m.name == PREFERRED), models[0])]
+    row = connection.execute("select imgsim.default_model(%s)", [place]).fetchone()
+    assert row
+    return named(connection, row[0])
 
 
 def ensure(connection: Connection, wanted: Wanted) -> Model:
@@ -98,7 +132,8 @@ def ensure(connection: Connection, wanted: Wanted) -> Model:
     known = {model.name: model for model in stored(connection)}.get(wanted.name)
     if known is None:
         return _add(connection, wanted)
-    _same("architecture", known, known.architecture, wanted.architecture or known.architecture)
+    asked = wanted.architecture or known.architecture
+    _same("architecture", known, known.architecture, bundled.BUNDLED.get(asked, asked))
     _same("preprocessing", known, known.preprocess, wanted.preprocess or known.preprocess)
     if wanted.weights is not None:
         network_of(known, wanted.weights)
@@ -128,20 +163,61 @@ def network_of(model: Model, weights: str | None = None) -> Network:
     return network
 
 
+def check_new(connection: Connection, name: str) -> None:
+    """See that a new model can have this name, before any work is done for it.
+
+    Raises:
+        ImgsimError: it is taken, or not one a model can have.
+    """
+    if not NAME.fullmatch(name):
+        raise ImgsimError(
+            f"a model cannot be called {name!r}",
+            "take small letters, digits, and between them . _ -, 40 at most",
+        )
+    if name in [model.name for model in stored(connection)]:
+        raise ImgsimError(
+            f"the store has a model {name} already",
+            f"give another --name, or remove it: imgsim model remove {name}",
+        )
+
+
+def origin(connection: Connection, name: str, weights: str | None = None) -> tuple[str, str]:
+    """What a training begins with: architecture and weights of a model of the store, of one that
+    comes with imgsim, or of an architecture, which without weights has learnt nothing.
+    """
+    known = {model.name: model for model in stored(connection)}.get(name)
+    if known is not None:
+        return known.architecture, weights or known.weights
+    if name in bundled.BUNDLED:
+        return bundled.BUNDLED[name], weights or name
+    return name, weights or UNTRAINED
+
+
 def _add(connection: Connection, wanted: Wanted) -> Model:
     from imgsim import networks
 
-    preprocess = wanted.preprocess or DEFAULT_PREPROCESS
-    network = networks.load(wanted.architecture or wanted.name, wanted.weights or PRETRAINED)
+    asked = wanted.architecture or wanted.name
+    own = bundled.BUNDLED.get(asked)
+    network = networks.load(own or asked, wanted.weights or (asked if own else PRETRAINED))
+    preprocess = wanted.preprocess or preprocess_for(network)
     _check_input(network, preprocess)
+    training = wanted.training
+    if training is None and network.weights.name in bundled.BUNDLED:
+        training = bundled.provenance(network.weights.name)
     connection.execute(
-        "select imgsim.add_model(%s, %s, %s, %s, %s, %s)",
+        "select imgsim.add_model(%s, %s, %s, %s, %s, %s, %s)",
         [
             *(wanted.name, network.architecture, network.dimension),
             *(network.weights.name, network.weights.sha256, preprocess),
+            json.dumps(training) if training else None,
         ],
     )
     return named(connection, wanted.name)
+
+
+def preprocess_for(network: Network) -> str:
+    """The preprocessing that a network is given if none is asked for."""
+    return INK_PREPROCESS if network.channels == 1 else DEFAULT_PREPROCESS
 
 
 def _same(what: str, known: Model, before: str, now: str) -> None:
@@ -157,12 +233,10 @@ def _check_input(network: Network, preprocess: str) -> None:
     """See that a new model's network takes pictures of the shapes its preprocessing makes."""
     import torch
 
-    height, width = (224, 224) if preprocess == "crop" else (256, 192)
-    if preprocess == "square":
-        height = width = 256
+    height, width = {"crop": (224, 224), "square": (256, 256)}.get(preprocess, (256, 192))
     try:
         with torch.inference_mode():
-            network.module(torch.zeros(1, 3, height, width))
+            network.module(torch.zeros(1, network.channels, height, width))
     except (RuntimeError, AssertionError) as exc:
         raise ImgsimError(
             f"{network.architecture} cannot take pictures of {width} x {height} pixels: {exc}",

@@ -34,7 +34,7 @@ def overlap(
     connection: Connection,
     *,
     k: int = 4,
-    model_names: Sequence[str] = models.DEFAULTS,
+    model_names: Sequence[str] = (),
     where: Sequence[str] = (),
     by_image: bool = False,
     on_progress: Progress = silent,
@@ -58,7 +58,7 @@ def agreement(
     connection: Connection,
     *,
     k: int = 4,
-    model_names: Sequence[str] = models.DEFAULTS,
+    model_names: Sequence[str] = (),
     on_progress: Progress = silent,
 ) -> Table:
     """Rank by rank, how often two models agree, and which images to look at."""
@@ -225,9 +225,7 @@ def _one(connection: Connection, name: str | None) -> models.Model:
 def _two(
     connection: Connection, names: Sequence[str], k: int, on_progress: Progress
 ) -> tuple[str, str]:
-    if len(names) != 2:
-        raise ImgsimError(f"{len(names)} models are named", "two are compared: name two")
-    chosen = [models.named(connection, name) for name in names]
+    chosen = models.chosen_pair(connection, names)
     neighbours.bring_up_to_date(connection, chosen, k, on_progress)
     return chosen[0].name, chosen[1].name
 

@@ -9,7 +9,8 @@ create or replace function imgsim.add_model(
     dimension integer,
     weights text,
     weights_sha256 text,
-    preprocess text
+    preprocess text,
+    training jsonb default null
 )
 returns smallint
 language plpgsql
@@ -19,10 +20,11 @@ declare
     new_id smallint;
 begin
     insert into imgsim.model
-        (name, architecture, dimension, weights, weights_sha256, preprocess, embedding_table)
+        (name, architecture, dimension, weights, weights_sha256, preprocess, training,
+         embedding_table)
     values
         (add_model.name, add_model.architecture, add_model.dimension, add_model.weights,
-         add_model.weights_sha256, add_model.preprocess, table_name)
+         add_model.weights_sha256, add_model.preprocess, add_model.training, table_name)
     on conflict on constraint model_name_key do nothing
     returning model_id into new_id;
 

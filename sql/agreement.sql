@@ -5,11 +5,11 @@
 -- whose neighbour of model a at that rank is anywhere among the k of model b. `agreeing` is the
 -- surest image of the first kind; `differing` the one whose neighbour model a finds most like, and
 -- model b does not name at all.
--- needs: require_neighbours
+-- needs: require_neighbours, default_model
 create or replace function imgsim.agreement(
     k integer default 4,
-    model_a text default 'resnet18',
-    model_b text default 'resnet50'
+    model_a text default imgsim.default_model(1),
+    model_b text default imgsim.default_model()
 )
 returns table (
     rank integer,

@@ -4,9 +4,9 @@
 -- `pairs` counts the pairs of images, one from each book, at or above `min_similarity`; `images`
 -- and `other_images` the different images of either book among them; `shared_pictures` is the
 -- lesser of these two, so that three impressions of one plate facing three count 3 and not 9.
--- needs: require_pairs
+-- needs: require_pairs, default_model
 create or replace function imgsim.book_graph(
-    model text default 'resnet50',
+    model text default imgsim.default_model(),
     min_similarity double precision default 0.94
 )
 returns table (

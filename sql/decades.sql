@@ -3,9 +3,9 @@
 --   select * from imgsim.decades('resnet50', 0.94);
 --
 -- Images whose book has no year are in the row without a decade.
--- needs: reappearance
+-- needs: reappearance, default_model
 create or replace function imgsim.decades(
-    model text default 'resnet50',
+    model text default imgsim.default_model(),
     min_similarity double precision default 0.94
 )
 returns table (

@@ -1,8 +1,8 @@
 -- Per book: how many illustrations, how many re-appear in another book, and from when to when?
 --   select * from imgsim.documents('resnet50', 0.94) order by reappearing desc limit 20;
--- needs: reappearance
+-- needs: reappearance, default_model
 create or replace function imgsim.documents(
-    model text default 'resnet50',
+    model text default imgsim.default_model(),
     min_similarity double precision default 0.94
 )
 returns table (

@@ -11,10 +11,10 @@
 --
 -- The vector comes in as a variable and ranks with the bare operator: so, and only so, the index
 -- is used, on every shard too.
--- needs: model_named, image_ecco, search_width
+-- needs: model_named, image_ecco, search_width, default_model
 create or replace function imgsim.nearest(
     query halfvec,
-    model text default 'resnet50',
+    model text default imgsim.default_model(),
     k integer default null,
     min_similarity double precision default null,
     other_documents_only boolean default false,

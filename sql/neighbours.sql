@@ -5,9 +5,9 @@
 -- With `min_similarity` all that reach it (the first k, if k is given), from the stored pairs.
 -- Without filters the stored lists, which are exact. With a filter and no threshold each image is
 -- searched anew with `imgsim.similar`: through its HNSW index, or exactly with `exact => true`.
--- needs: require_neighbours, require_pairs, nearest, image_ecco, model_named
+-- needs: require_neighbours, require_pairs, nearest, image_ecco, model_named, default_model
 create or replace function imgsim.neighbours(
-    model text default 'resnet50',
+    model text default imgsim.default_model(),
     k integer default null,
     min_similarity double precision default null,
     other_documents_only boolean default false,

@@ -2,11 +2,11 @@
 --   select * from imgsim.overlap(k => 4);
 --   select * from imgsim.overlap(only_images => array(
 --       select image_id from imgsim.image_ecco where publication_decade = 1750));
--- needs: require_neighbours
+-- needs: require_neighbours, default_model
 create or replace function imgsim.overlap(
     k integer default 4,
-    model_a text default 'resnet18',
-    model_b text default 'resnet50',
+    model_a text default imgsim.default_model(1),
+    model_b text default imgsim.default_model(),
     only_images bigint[] default null
 )
 returns table (

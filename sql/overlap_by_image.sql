@@ -3,11 +3,11 @@
 --
 -- An image is in the answer when both models have a list for it, and it is among `only_images`,
 -- where these are given. Its neighbours are those among all images all the same.
--- needs: require_neighbours
+-- needs: require_neighbours, default_model
 create or replace function imgsim.overlap_by_image(
     k integer default 4,
-    model_a text default 'resnet18',
-    model_b text default 'resnet50',
+    model_a text default imgsim.default_model(1),
+    model_b text default imgsim.default_model(),
     only_images bigint[] default null
 )
 returns table (

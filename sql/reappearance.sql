@@ -2,9 +2,9 @@
 --   select * from imgsim.reappearance('resnet50', 0.94) order by other_documents desc limit 20;
 --
 -- Like means a stored pair at or above `min_similarity`. Only images that name a book are counted.
--- needs: require_pairs
+-- needs: require_pairs, default_model
 create or replace function imgsim.reappearance(
-    model text default 'resnet50',
+    model text default imgsim.default_model(),
     min_similarity double precision default 0.94
 )
 returns table (

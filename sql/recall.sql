@@ -4,9 +4,9 @@
 -- One row for each width of the search (ef_search); `used` marks the one that `similar` takes for
 -- this k. `milliseconds` and `exact_milliseconds` are medians of one ranking, inside the server.
 -- The sample is the same every time.
--- needs: model_named, search_width
+-- needs: model_named, search_width, default_model
 create or replace function imgsim.recall(
-    model text default 'resnet50',
+    model text default imgsim.default_model(),
     k integer default 10,
     sample integer default 200,
     ef_searches integer[] default array[20, 40, 100, 200, 400]

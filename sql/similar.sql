@@ -1,10 +1,10 @@
 -- Which stored images are like this one, given by its name, path or id?
 --   select * from imgsim.similar('096240010000330_0', model => 'resnet50', k => 10);
 --   select * from imgsim.similar('096240010000330_0', min_similarity => 0.94, other_documents_only => true);
--- needs: similar_by_id, image_id
+-- needs: similar_by_id, image_id, default_model
 create or replace function imgsim.similar(
     image text,
-    model text default 'resnet50',
+    model text default imgsim.default_model(),
     k integer default null,
     min_similarity double precision default null,
     other_documents_only boolean default false,

@@ -2,10 +2,10 @@
 -- Where its neighbour list is stored, exact, as old as the vectors, and long enough, the k nearest
 -- are read from it.
 --   select s.* from unnest(array[7, 9]) as q (id) cross join lateral imgsim.similar(q.id, k => 3) s;
--- needs: nearest, model_named
+-- needs: nearest, model_named, default_model
 create or replace function imgsim.similar(
     id bigint,
-    model text default 'resnet50',
+    model text default imgsim.default_model(),
     k integer default null,
     min_similarity double precision default null,
     other_documents_only boolean default false,

@@ -5,9 +5,9 @@
 -- Images are exact: the nearest of each is its first neighbour. Pairs are complete where the stored
 -- pairs reach down to the threshold (`imgsim pairs`), or no list of neighbours is full of them;
 -- else `complete` is false, and there are at least so many.
--- needs: require_neighbours
+-- needs: require_neighbours, default_model
 create or replace function imgsim.threshold_counts(
-    model text default 'resnet50',
+    model text default imgsim.default_model(),
     thresholds double precision[] default
         array[0.80, 0.85, 0.90, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99]
 )

@@ -1,4 +1,4 @@
-"""Kinds of arguments that Click would take and the commands cannot use."""
+"""Kinds of arguments and options that several commands take."""
 
 from __future__ import annotations
 
@@ -35,3 +35,12 @@ class Similarity(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value} is not a number.", parameter, context)
         return number
+
+
+two_models_option = click.option(
+    *("--model", "model_names"),
+    nargs=2,
+    callback=lambda context, parameter, names: names or (),
+    metavar="NAME NAME",
+    help="[default: resnet18 resnet50, or what there is]",
+)

@@ -62,7 +62,9 @@ def output_options(formats: tuple[str, ...]) -> Callable[[Command], Command]:
     return decorate
 
 
-model_option = click.option("--model", "name", metavar="NAME", help="[default: resnet50]")
+model_option = click.option(
+    "--model", "name", metavar="NAME", help="[default: resnet50, or what there is]"
+)
 other_documents_option = click.option(
     "--other-documents-only", is_flag=True, help="Leave out likeness within one book."
 )

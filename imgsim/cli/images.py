@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imgsim.models import Wanted
 
 SOME_FAILED = 3
-PREPROCESSES = ("fit", "square", "original", "crop")
+PREPROCESSES = ("fit", "square", "original", "crop", "print")
 
 
 @click.command()
@@ -37,7 +37,9 @@ PREPROCESSES = ("fit", "square", "original", "crop")
     help="Weights for a new model: a file, a torchvision name, or the word `untrained`.",
 )
 @click.option(
-    "--preprocess", type=click.Choice(PREPROCESSES), help="For a new model.  [default: fit]"
+    "--preprocess",
+    type=click.Choice(PREPROCESSES),
+    help="For a new model.  [default: fit; print for one trained on ink]",
 )
 @click.option(
     "--device",

@@ -7,12 +7,16 @@ import click
 from imgsim.cli.images import PREPROCESSES
 from imgsim.cli.output import confirm, format_option, progress_line, say, show
 from imgsim.cli.place import Place, pass_place
+from imgsim.cli.training import train
 from imgsim.settings import PRETRAINED
 
 
 @click.group()
 def model() -> None:
     """The networks that turn pictures into vectors."""
+
+
+model.add_command(train)
 
 
 @model.command("list")
@@ -41,14 +45,20 @@ def list_(place: Place, format_: str) -> None:
     metavar="FILE|NAME",
     help=f"File, torchvision name or `untrained`.  [default: {PRETRAINED}]",
 )
-@click.option("--preprocess", type=click.Choice(PREPROCESSES), help="[default: fit]")
+@click.option(
+    "--preprocess",
+    type=click.Choice(PREPROCESSES),
+    help="[default: fit; print for one trained on ink]",
+)
 @pass_place
 def add(
     place: Place, architecture: str, name: str | None, weights: str | None, preprocess: str | None
 ) -> None:
-    """Add a torchvision classification network, such as convnext_tiny, with its table and index.
+    """Add a network with its table and index; its pooled feature is the vector.
 
-    Its pooled feature is the vector. `imgsim ingest` then embeds with it too.
+    ARCHITECTURE is one of torchvision's for classification, such as convnext_tiny, or one of
+    imgsim's own, trained on prints: resnet18-print, resnet50-print. `imgsim ingest` then embeds
+    with it too.
     """
     from imgsim import embedding_index, models
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from imgsim.cli.arguments import Similarity
+from imgsim.cli.arguments import Similarity, two_models_option
 from imgsim.cli.output import progress_line, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
@@ -78,7 +78,7 @@ models_option = click.option(
     help="Repeat for several.  [default: all]",
 )
 model_option = click.option(
-    "--model", "model", metavar="NAME", help="[default: resnet50, or whichever there is]"
+    "--model", "model", metavar="NAME", help="[default: resnet50, or what there is]"
 )
 
 
@@ -162,9 +162,7 @@ def around(place: Place, /, image: str, paper: Paper, **given: Any) -> None:
 
 @plot.command()
 @click.option("-k", type=click.IntRange(1, 50), default=4, show_default=True)
-@click.option(
-    "--model", "model_names", nargs=2, default=("resnet18", "resnet50"), show_default=True
-)
+@two_models_option
 @paper("single")
 @pass_place
 def overlap(place: Place, /, paper: Paper, **given: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from imgsim.cli.arguments import Similarity
+from imgsim.cli.arguments import Similarity, two_models_option
 from imgsim.cli.output import deliver, progress_line, report_options, say, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
@@ -19,13 +19,10 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 k_option = click.option("-k", type=click.IntRange(1, 1000), default=4, show_default=True)
-two_models_option = click.option(
-    "--model", "model_names", nargs=2, default=("resnet18", "resnet50"), show_default=True
-)
 models_option = click.option(
     "--model", "model_names", multiple=True, metavar="NAME", help="[default: all in the store]"
 )
-model_option = click.option("--model", metavar="NAME", help="[default: resnet50]")
+model_option = click.option("--model", metavar="NAME", help="[default: resnet50, or what there is]")
 threshold_option = click.option(
     "--threshold",
     type=Similarity(0, 1, min_open=True),
@@ -45,7 +42,7 @@ def _deliver(
     name: str,
     given: dict[str, Any],
     *,
-    title: Callable[[Table], str] = lambda answer: "",
+    title: Callable[[Connection, Table], str] = lambda connection, answer: "",
     computes: bool = True,
 ) -> None:
     """Ask for one report, and print it or write it where the options say."""
@@ -58,9 +55,9 @@ def _deliver(
         given["on_progress"] = progress_line("comparing by")
     with place.connect() as connection:
         answer = reports.REPORTS[name](connection, **given)
+        heading = title(connection, answer)
         _warn_of_untrained(connection, name)
     if output is None and format_ in (None, "table"):
-        heading = title(answer)
         if heading or not answer.rows:
             say(heading or "nothing to report")
         if not answer.rows:
@@ -96,12 +93,14 @@ def overlap(place: Place, /, **given: Any) -> None:
 
     In psql: select * from imgsim.overlap(k => 4);
     """
-    k, names = given["k"], given["model_names"]
-    by_image = given["by_image"]
+    from imgsim import models
 
-    def title(answer: Table) -> str:
+    k, by_image = given["k"], given["by_image"]
+
+    def title(connection: Connection, answer: Table) -> str:
+        a, b = models.chosen_pair(connection, given["model_names"])
         total = len(answer.rows) if by_image else sum(row[1] for row in answer.rows)
-        return f"{names[0]} and {names[1]}: shared of the {k} nearest, {total:,} images"
+        return f"{a.name} and {b.name}: shared of the {k} nearest, {total:,} images"
 
     _deliver(place, "overlap", given, title=title)
 
@@ -195,7 +194,7 @@ def failures(place: Place, /, **given: Any) -> None:
     In psql: select * from imgsim.failure;
     """
 
-    def title(answer: Table) -> str:
+    def title(connection: Connection, answer: Table) -> str:
         return "" if answer.rows else "no failures: every file went in"
 
     _deliver(place, "failures", given, title=title, computes=False)

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
+from PIL import Image
 
 from imgsim import inference
 from imgsim.cores import usable
 from imgsim.errors import ImgsimError
+from imgsim.networks import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from imgsim.networks import Network
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 MOST_STREAMS = 16
@@ -116,6 +116,7 @@ class Embedder:
             name: inference.made_fast(network, device, precision)
             for name, network in networks.items()
         }
+        self._channels = {name: network.channels for name, network in networks.items()}
         self._until_compiled = compile_after if inference.can_compile(device) else None
         self._compiling = threading.Lock()
         self._mean = torch.tensor(IMAGENET_MEAN, device=device).view(1, 3, 1, 1) * 255
@@ -139,9 +140,13 @@ class Embedder:
         """
         try:
             with torch.inference_mode():
-                batch = self._normalised(pixels)
-                self._compile_when_due(batch)
-                return {name: self._vectors(name, batch, on_time) for name in names}
+                of = {self._channels[name] for name in names}
+                batches = {channels: self._batch(pixels, channels) for channels in of}
+                self._compile_when_due(batches)
+                return {
+                    name: self._vectors(name, batches[self._channels[name]], on_time)
+                    for name in names
+                }
         except torch.OutOfMemoryError:
             if len(pixels) == 1:
                 raise
@@ -155,16 +160,25 @@ class Embedder:
         on_time(name, time.perf_counter() - began)
         return vectors
 
-    def _compile_when_due(self, batch: torch.Tensor) -> None:
+    def _compile_when_due(self, batches: Mapping[int, torch.Tensor]) -> None:
         if self._until_compiled is None:
             return
-        self._until_compiled -= len(batch)
+        self._until_compiled -= max(map(len, batches.values()))
         if self._until_compiled <= 0 and self._compiling.acquire(blocking=False):
             self._until_compiled = None
             for name, forward in self._forwards.items():
-                self._forwards[name] = inference.compiled(forward, batch)
+                batch = batches.get(self._channels[name])
+                if batch is not None:
+                    self._forwards[name] = inference.compiled(forward, batch)
 
-    def _normalised(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> torch.Tensor:
+    def _batch(self, pixels: Sequence[npt.NDArray[np.uint8]], channels: int) -> torch.Tensor:
+        """Pictures as networks of that many channels take them."""
+        if channels == 1:
+            grey = [
+                p if p.ndim == 2 else np.asarray(Image.fromarray(p).convert("L")) for p in pixels
+            ]
+            ink = torch.from_numpy(np.stack(grey)).to(self.device)[:, None]
+            return ink.float().div_(-255).add_(1)
         rgb = [p if p.ndim == 3 else np.broadcast_to(p[..., None], (*p.shape, 3)) for p in pixels]
         batch = torch.from_numpy(np.stack(rgb)).to(self.device).permute(0, 3, 1, 2)
         return batch.float().sub_(self._mean).mul_(self._scale)

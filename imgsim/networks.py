@@ -18,17 +18,21 @@ import torch
 import torchvision
 from torch import nn
 
+from imgsim import bundled
 from imgsim.errors import NotFoundError, WeightsError
 from imgsim.settings import PRETRAINED, UNTRAINED
 
 SEED = 0
 DOWNLOAD_SECONDS = 20
 HEADS = ("fc", "classifier", "head", "heads")
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Which numbers fill a network: torchvision's name for them, `untrained`, or a file's path.
+    """Which numbers fill a network: torchvision's name for them, one of imgsim's own,
+    `untrained`, or a file's path.
 
     `file` is where they were read, and `sha256` its hash; untrained weights have no file, and
     their hash is of the numbers. `name` finds the same weights again.
@@ -43,14 +47,16 @@ class Weights:
 class Network:
     """A network without its classification layer: images in, vectors of `dimension` out.
 
-    `module` is in evaluation mode and takes float32 (n, 3, height, width), normalised as
-    ImageNet's networks expect.
+    `module` is in evaluation mode and takes float32 (n, channels, height, width): of three
+    channels colours, normalised as ImageNet's networks expect; of one channel ink, from 0 for
+    white to 1 for black.
     """
 
     architecture: str
     dimension: int
     weights: Weights
     module: nn.Module
+    channels: int = 3
 
 
 def architectures() -> list[str]:
@@ -63,17 +69,14 @@ def load(architecture: str, weights: str = PRETRAINED) -> Network:
     """Build a network with its weights.
 
     Args:
-        weights: torchvision's name of pretrained weights, the word `untrained`, or a file.
+        weights: torchvision's name of pretrained weights, the name of bundled ones, the word
+            `untrained`, or a file. A file for one channel makes a network of one.
 
     Raises:
         NotFoundError: torchvision has no such architecture.
         WeightsError: the weights cannot be had, are damaged, or do not fit.
     """
-    if architecture not in architectures():
-        raise NotFoundError(
-            f"torchvision has no classification network {architecture!r}",
-            "for example resnet18, resnet50, convnext_tiny, efficientnet_b0, vit_b_16",
-        )
+    _check_architecture(architecture)
     if weights == UNTRAINED:
         module = _untrained(architecture)
         used = Weights(UNTRAINED, None, _hash_of_state(module))
@@ -81,11 +84,14 @@ def load(architecture: str, weights: str = PRETRAINED) -> Network:
         used = find_weights(architecture, weights)
         module = _filled(architecture, used)
     features = without_head(module).eval()
-    return Network(architecture, _dimension(features, architecture), used, features)
+    channels = first_convolution(features)[2].in_channels
+    dimension = _dimension(features, channels, architecture)
+    return Network(architecture, dimension, used, features, channels)
 
 
 def find_weights(architecture: str, weights: str = PRETRAINED) -> Weights:
-    """Find pretrained weights in torch's cache, or download them there; or a file as it is.
+    """Find pretrained weights in torch's cache, or download them there; or a file as it is, or
+    those that come with imgsim.
 
     Raises:
         WeightsError: they can neither be found nor downloaded, or their hash is not theirs.
@@ -93,12 +99,15 @@ def find_weights(architecture: str, weights: str = PRETRAINED) -> Weights:
     if weights in torchvision.models.get_model_weights(architecture).__members__:
         file = _from_hub(architecture, weights)
         return Weights(weights, file, _hash_of_file(file))
+    if weights in bundled.BUNDLED:
+        return Weights(weights, bundled.path(weights), bundled.checked(weights))
     file = Path(weights).expanduser()
     if not file.is_file():
-        names = ", ".join(torchvision.models.get_model_weights(architecture).__members__)
+        own = [name for name, fits in bundled.BUNDLED.items() if fits == architecture]
+        names = [*torchvision.models.get_model_weights(architecture).__members__, *own]
         raise WeightsError(
             f"{weights} is neither a file nor weights of {architecture}",
-            f"give a file of weights, `untrained`, or one of: {names}",
+            f"give a file of weights, `untrained`, or one of: {', '.join(names)}",
         )
     return Weights(str(file.absolute()), file.absolute(), _hash_of_file(file))
 
@@ -136,6 +145,68 @@ def without_head(module: nn.Module) -> nn.Module:
     raise NotFoundError(f"no classification head found in {family}", "use another architecture")
 
 
+def first_convolution(module: nn.Module) -> tuple[nn.Module, str, nn.Conv2d]:
+    """The convolution that meets the pictures: the module it is in, its name there, and itself.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.Conv2d):
+            parent, _, child = name.rpartition(".")
+            return module.get_submodule(parent), child, layer
+    raise NotFoundError("the network has no convolution", "use another architecture")
+
+
+def take_ink(module: nn.Module) -> None:
+    """Make a network of three channels take one: ink, from 0 for white to 1 for black.
+
+    It then sees of a grey picture what it saw before, but for a shift of what surrounds it:
+    zeros were a middle grey there, and are white now.
+    """
+    parent, name, three = first_convolution(module)
+    one = nn.Conv2d(
+        1,
+        three.out_channels,
+        cast(tuple[int, int], three.kernel_size),
+        cast(tuple[int, int], three.stride),
+        cast(tuple[int, int], three.padding),
+        cast(tuple[int, int], three.dilation),
+        bias=three.bias is not None,
+    )
+    deviation = torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1)
+    with torch.no_grad():
+        one.weight.copy_(-(three.weight / deviation).sum(1, keepdim=True))
+        if three.bias is not None and one.bias is not None:
+            one.bias.copy_(three.bias)
+    setattr(parent, name, one)
+
+
+def begun(architecture: str, seed: int) -> Network:
+    """A network that has learnt nothing yet, for ink; without its head.
+
+    Raises:
+        NotFoundError: torchvision has no such architecture, or it cannot be used.
+    """
+    _check_architecture(architecture)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = without_head(_bare(architecture))
+        take_ink(module)
+        weight = first_convolution(module)[2].weight
+        nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
+    dimension = _dimension(module.eval(), 1, architecture)
+    return Network(architecture, dimension, Weights(UNTRAINED, None, ""), module, 1)
+
+
+def _check_architecture(architecture: str) -> None:
+    if architecture not in architectures():
+        raise NotFoundError(
+            f"torchvision has no classification network {architecture!r}",
+            "for example resnet18, resnet50, convnext_tiny, efficientnet_b0, vit_b_16",
+        )
+
+
 def _untrained(architecture: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
@@ -153,6 +224,7 @@ def _bare(architecture: str) -> nn.Module:
 def _filled(architecture: str, weights: Weights) -> nn.Module:
     module = _bare(architecture)
     state = _state(weights)
+    _match_channels(module, state)
     expected = module.state_dict()
     heads = tuple(f"{head}." for head in (*HEADS, "aux"))
     # Only the head, which is taken off, may be missing or made for other classes.
@@ -174,6 +246,15 @@ def _filled(architecture: str, weights: Weights) -> nn.Module:
     return module
 
 
+def _match_channels(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Make the network take one channel if the weights do."""
+    _, _, first = first_convolution(module)
+    name = next(name for name, layer in module.named_modules() if layer is first)
+    given = state.get(f"{name}.weight")
+    if given is not None and given.ndim == 4 and given.shape[1] == 1:
+        take_ink(module)
+
+
 def _state(weights: Weights) -> dict[str, torch.Tensor]:
     try:
         loaded = torch.load(str(weights.file), map_location="cpu", weights_only=True)
@@ -191,7 +272,7 @@ def _state(weights: Weights) -> dict[str, torch.Tensor]:
             f"{weights.file} holds no state dict",
             "write one with torch.save(model.state_dict(), …)",
         )
-    return {key.removeprefix("module."): value.float() for key, value in loaded.items()}
+    return {key.removeprefix("module."): v for key, v in bundled.unpacked(loaded).items()}
 
 
 def _from_hub(architecture: str, weights: str) -> Path:
@@ -214,9 +295,10 @@ def _download(architecture: str, weights: str, url: str, file: Path) -> None:
         raise WeightsError(
             f"the weights {weights} of {architecture} are not on this machine "
             f"and could not be downloaded ({exc})",
-            f"copy {file.name} from a machine that can reach {urlparse(url).hostname} into "
-            f"{file.parent}, or give a file with --weights FILE, "
-            f"or try imgsim without meaning: --weights {UNTRAINED}",
+            f"take the networks that come with imgsim, trained on prints: "
+            f"--model {' --model '.join(bundled.BUNDLED)}; or copy {file.name} from a machine "
+            f"that can reach {urlparse(url).hostname} into {file.parent}; "
+            f"or give a file with --weights FILE",
         ) from exc
     finally:
         socket.setdefaulttimeout(before)
@@ -252,9 +334,9 @@ def _hash_of_state(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _dimension(features: nn.Module, architecture: str) -> int:
+def _dimension(features: nn.Module, channels: int, architecture: str) -> int:
     with torch.inference_mode():
-        output = features(torch.zeros(1, 3, 224, 224))
+        output = features(torch.zeros(1, channels, 224, 224))
     if output.ndim != 2:
         raise NotFoundError(f"{architecture} gives no vector per image", "use another architecture")
     return int(output.shape[1])

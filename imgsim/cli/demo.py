@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsim.cli.output import say, show_table, warn
+from imgsim.cli.output import say, show_table
 from imgsim.cli.place import Place, pass_place
-from imgsim.errors import ImgsimError, WeightsError
-from imgsim.settings import PRETRAINED, UNTRAINED
+from imgsim.errors import ImgsimError
+from imgsim.settings import UNTRAINED
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
@@ -22,7 +22,11 @@ STORE = "demo"
 
 
 @click.command()
-@click.option("--weights", metavar="NAME", help="`untrained`, or torchvision's name.")
+@click.option(
+    "--weights",
+    metavar="NAME",
+    help="`untrained`, or torchvision's name.  [default: imgsim's own]",
+)
 @pass_place
 def demo(place: Place, weights: str | None) -> None:
     """Draw a small corpus of botanical plates and find those that were printed again.
@@ -75,19 +79,11 @@ def _ingest(connection: Connection, folder: Path, weights: str | None) -> None:
 
 
 def _fresh_models(weights: str | None) -> tuple[Wanted, ...]:
-    from imgsim import models, networks
+    from imgsim import bundled, models
 
-    chosen = weights or PRETRAINED
-    if chosen != UNTRAINED:
-        try:
-            for name in models.DEFAULTS:
-                networks.find_weights(name, chosen)
-        except WeightsError as exc:
-            if weights:
-                raise
-            warn(f"{exc.message}")
-            chosen = UNTRAINED
-    return tuple(models.Wanted(name, weights=chosen) for name in models.DEFAULTS)
+    if weights is None:
+        return tuple(models.Wanted(name) for name in bundled.BUNDLED)
+    return tuple(models.Wanted(name, weights=weights) for name in models.DEFAULTS)
 
 
 def _show(connection: Connection, place: Place) -> None:
@@ -97,8 +93,8 @@ def _show(connection: Connection, place: Place) -> None:
     stored = models.stored(connection)
     if any(model.weights == UNTRAINED for model in stored):
         click.secho(
-            "\n   THE NETWORKS ARE UNTRAINED: no pretrained weights could be had, so the\n"
-            "   similarities below mean little. They show how imgsim works, not how well.",
+            "\n   THE NETWORKS ARE UNTRAINED, so the similarities below mean little.\n"
+            "   They show how imgsim works, not how well.",
             fg="yellow",
             bold=True,
             err=True,
@@ -116,7 +112,7 @@ def _show(connection: Connection, place: Place) -> None:
     overlap = reports.overlap(connection, k=4, model_names=(first, second))
     click.echo(f"\nOf their 4 nearest, {first} and {second} share:")
     show_table(overlap.columns, overlap.rows)
-    _next_commands(place, name)
+    _next_commands(place, name, (first, second))
 
 
 def _show_finds(connection: Connection) -> None:
@@ -127,11 +123,11 @@ def _show_finds(connection: Connection) -> None:
         click.echo(f"{model}: for {found} of {of} later impressions the nearest is the same plate")
 
 
-def _next_commands(place: Place, name: str) -> None:
+def _next_commands(place: Place, name: str, both: tuple[str, str]) -> None:
     program = sys.argv[0] if "/" in sys.argv[0] and "__main__" not in sys.argv[0] else "imgsim"
     called = shlex.join([_short(program), "--store", place.store or STORE])
     click.echo("\nThree commands to try next:")
-    click.echo(f"  {called} similar {name} --model resnet18 --model resnet50")
+    click.echo(f"  {called} similar {name} --model {' --model '.join(both)}")
     click.echo(f"  {called} report overlap -k 10")
     click.echo(f"  {_short(program)} ingest FOLDER-WITH-YOUR-SCANS")
 

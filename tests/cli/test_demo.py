@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,10 +34,26 @@ def test_the_corpus_is_what_it_says() -> None:
         assert len(set(dates)) == len(dates) >= 2
 
 
+def test_the_demo_finds_what_was_printed_again_without_a_network(reachable_folder: Path) -> None:
+    home = reachable_folder / "home of the demo"
+    try:
+        done = run(home, "demo")
+        assert done.returncode == 0, done.stderr
+        assert "UNTRAINED" not in done.stderr
+        found = re.findall(r"(\S+): for (\d+) of (\d+) later impressions", done.stdout)
+        assert [name for name, _, _ in found] == ["resnet18-print", "resnet50-print"]
+        for _, right, of in found:
+            assert int(right) >= 0.9 * int(of) > 20
+        asked = run(home, "--store", "demo", "report", "overlap", "-k", "10")
+        assert "resnet18-print and resnet50-print" in asked.stderr
+    finally:
+        run(home, "--store", "demo", "db", "stop")
+
+
 def test_the_demo_runs_from_nothing_twice_and_says_that_it_is_untrained(
     reachable_folder: Path,
 ) -> None:
-    home = reachable_folder / "home of the demo"
+    home = reachable_folder / "home of the untrained demo"
     try:
         first = run(home, "demo", "--weights", "untrained")
         assert first.returncode == 0, first.stderr

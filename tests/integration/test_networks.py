@@ -14,12 +14,13 @@ import torch
 import torchvision
 from PIL import Image
 
-from imgsim import images, inference, models, networks
+from imgsim import bundled, images, inference, models, networks
 from imgsim.database.connection import Connection
-from imgsim.embedding import IMAGENET_DEVIATION, IMAGENET_MEAN, Embedder, Streams, choose_device
+from imgsim.embedding import Embedder, Streams, choose_device
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
 from imgsim.ingest import ingest
 from imgsim.ingest.pipeline import Options
+from imgsim.networks import IMAGENET_DEVIATION, IMAGENET_MEAN
 from imgsim.preprocess import prepare
 from imgsim.settings import UNTRAINED
 
@@ -260,8 +261,52 @@ def test_weights_that_cannot_be_had_name_the_file_the_folder_and_the_option(hub:
     hub.unlink()
     with pytest.raises(WeightsError) as caught:
         networks.load("resnet18")
-    for part in (hub.name, "checkpoints", "--weights"):
+    for part in (hub.name, "checkpoints", "--weights", "--model resnet18-print"):
         assert part in caught.value.hint
+
+
+@pytest.mark.parametrize(("name", "dimension"), [("resnet18-print", 512), ("resnet50-print", 2048)])
+def test_our_own_weights_are_there_whole_and_their_model_tells_how_they_came_about(
+    name: str, dimension: int, connection: Connection
+) -> None:
+    model = models.ensure(connection, models.Wanted(name))
+    assert (model.dimension, model.weights, model.preprocess) == (dimension, name, "print")
+    assert model.embedding_table == f"embedding_{name.replace('-', '_')}"
+    assert model.weights_sha256 == bundled.provenance(name)["sha256"]
+    row = connection.execute("select training from imgsim.model").fetchone()
+    assert row == (bundled.provenance(name),)
+    under_another = models.Wanted("mine", name)
+    assert models.ensure(connection, under_another).weights_sha256 == model.weights_sha256
+    assert models.ensure(connection, under_another).name == "mine"
+
+
+def test_our_own_weights_are_refused_where_a_byte_is_wrong_or_they_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in bundled.FOLDER.glob("resnet18-print.*"):
+        shutil.copy(file, tmp_path)
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path)
+    content = bytearray(bundled.path("resnet18-print").read_bytes())
+    content[len(content) // 2] ^= 1
+    bundled.path("resnet18-print").write_bytes(content)
+    with pytest.raises(WeightsError, match="is damaged") as caught:
+        networks.load("resnet18", "resnet18-print")
+    assert "install imgsim again" in caught.value.hint
+    bundled.path("resnet18-print").unlink()
+    with pytest.raises(WeightsError, match="cannot be read"):
+        networks.load("resnet18", "resnet18-print")
+
+
+def test_weights_for_ink_make_a_network_of_one_channel_that_takes_colours_too() -> None:
+    network = networks.load("resnet18", "resnet18-print")
+    assert network.channels == 1
+    embedder = Embedder({"print": network, "m": networks.load("resnet18", UNTRAINED)}, CPU)
+    rng = np.random.default_rng(0)
+    colours = [rng.integers(0, 256, (64, 96, 3), dtype=np.uint8) for _ in range(2)]
+    grey = [np.asarray(Image.fromarray(picture).convert("L")) for picture in colours]
+    both = embedder.embed(colours, ["print", "m"])
+    assert {name: rows.shape for name, rows in both.items()} == {"print": (2, 512), "m": (2, 512)}
+    assert np.allclose(both["print"], embedder.embed(grey, ["print"])["print"], atol=1e-6)
 
 
 def test_weights_of_a_file_are_used_and_found_again(

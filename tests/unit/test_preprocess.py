@@ -112,8 +112,52 @@ def test_prepared_pixels_have_the_target_size(
     pixels = prepare(name, Image.new(mode, (width, height), "white"))
     columns, rows = (224, 224) if name == "crop" else target_size(name, width, height)
     assert pixels.dtype == np.uint8
-    assert pixels.shape == ((rows, columns) if mode == "L" else (rows, columns, 3))
+    grey = mode == "L" or name == "print"
+    assert pixels.shape == ((rows, columns) if grey else (rows, columns, 3))
     assert pixels.min() == 255
+
+
+@settings(deadline=None)
+@given(SIDES, SIDES)
+def test_print_gives_sides_in_steps_of_16_and_the_same_area(width: int, height: int) -> None:
+    new_width, new_height = target_size("print", width, height)
+    assert new_width % 16 == new_height % 16 == 0
+    if aspect(width, height) <= 4:
+        assert new_width * new_height == pytest.approx(160 * 160, rel=0.2)
+
+
+def engraved(paper: int = 255, ink: int = 0) -> Image.Image:
+    """A hatched square of 300 pixels."""
+    hatched = np.full((300, 300), paper, np.uint8)
+    hatched[::3] = ink
+    hatched[:, :4] = hatched[:, -4:] = ink
+    return Image.fromarray(hatched)
+
+
+@pytest.mark.parametrize("margin", [0, 40, 300])
+@pytest.mark.parametrize(("paper", "ink"), [(255, 0), (200, 90), (140, 20)])
+def test_print_sees_the_same_whatever_the_paper_the_ink_and_the_margins(
+    paper: int, ink: int, margin: int
+) -> None:
+    page = Image.new("L", (300 + 2 * margin, 300 + margin), paper)
+    page.paste(engraved(paper, ink), (margin, margin // 2))
+    pixels = prepare("print", page).astype(float)
+    expected = prepare("print", engraved()).astype(float)
+    assert pixels.shape == expected.shape
+    assert abs(pixels.mean() - expected.mean()) < 14
+
+
+def test_print_does_not_make_ink_of_the_grain_of_empty_paper() -> None:
+    grain = np.random.default_rng(0).normal(220, 3, (200, 200)).clip(0, 255).astype(np.uint8)
+    assert prepare("print", Image.fromarray(grain)).min() > 160
+
+
+def test_print_keeps_all_of_a_picture_that_reaches_its_edges_and_of_a_lone_speck() -> None:
+    scenery = scene(size=(300, 200))
+    assert preprocess.trimmed(scenery).size == scenery.size
+    specked = Image.new("L", (400, 400), 255)
+    specked.putpixel((7, 9), 0)
+    assert preprocess.trimmed(specked).size == specked.size
 
 
 def test_a_picture_of_the_right_size_is_not_touched() -> None:

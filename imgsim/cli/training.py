@@ -1,0 +1,139 @@
+"""`imgsim model train`: a network taught to know the prints of one's own folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from imgsim.cli.arguments import FilePath
+from imgsim.cli.output import say
+from imgsim.cli.place import Place, pass_place
+from imgsim.settings import UNTRAINED
+
+BEGIN_RATE, GO_ON_RATE = 1.5e-3, 3e-4
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=FilePath())
+@click.option("--name", required=True, help="What to call the new model.")
+@click.option(
+    "--from",
+    "source",
+    metavar="NAME",
+    default="resnet18-print",
+    show_default=True,
+    help="What it begins with: a model, whose training goes on, or an architecture of "
+    "torchvision, such as resnet18, which begins with nothing learnt.",
+)
+@click.option("--weights", metavar="FILE|NAME", help="Begin with these weights of --from instead.")
+@click.option("--teacher", metavar="MODEL", help="A model from which it learns as well.")
+@click.option("--steps", type=click.IntRange(1), default=1000, show_default=True)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(8, 65536),
+    default=192,
+    show_default=True,
+    help="Pictures in a step, of each two impressions.",
+)
+@click.option(
+    "--sides",
+    type=(click.IntRange(32, 512),) * 3,
+    default=(96, 128, 160),
+    show_default=True,
+    help="Pixels on a side of the impressions, at first, then, and at the end: small is fast.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    help=f"The highest learning rate.  [default: {BEGIN_RATE}; {GO_ON_RATE} for what has learnt]",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="End after so many epochs without a better one; 0 for never.",
+)
+@click.option("--mirror", is_flag=True, help="Take reversed copies for the same picture.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    show_default=True,
+)
+@click.option(
+    "--folder",
+    type=FilePath(file_okay=False),
+    help="Keep checkpoints and weights here.  [default: in imgsim's own folder, by --name]",
+)
+@click.option(
+    "--fresh", is_flag=True, help="Begin anew where one of that name was left unfinished."
+)
+@pass_place
+def train(
+    place: Place,
+    paths: tuple[Path, ...],
+    name: str,
+    source: str,
+    weights: str | None,
+    teacher: str | None,
+    steps: int,
+    batch_size: int,
+    sides: tuple[int, int, int],
+    rate: float | None,
+    patience: int,
+    mirror: bool,
+    seed: int,
+    device: str,
+    precision: str,
+    folder: Path | None,
+    fresh: bool,
+) -> None:
+    """Teach a network to know a picture again in another impression of it; no labels are needed.
+
+    It sees two simulated impressions of every picture (inked, worn, cropped, turned, thresholded,
+    stamped, shown through), and learns that they belong together and other pictures do not. A few
+    of the pictures are held out: after each epoch it says how many of them a new impression finds.
+
+    The state is kept every few minutes: interrupted, the same command goes on. At the end the
+    network is a model of the store; embed with it by `imgsim ingest --model NAME PATH…`.
+    """
+    from imgsim import models, settings
+    from imgsim.cli.epochs import Shown
+    from imgsim.training import Plan, clear, train
+    from imgsim.training.loop import Recipe
+
+    with place.connect() as connection:
+        models.check_new(connection, name)
+        architecture, begun_with = models.origin(connection, source, weights)
+        taught_by = models.origin(connection, teacher) if teacher else None
+    learnt = begun_with != UNTRAINED
+    recipe = Recipe(
+        architecture=architecture,
+        started_from=source if learnt and not weights else begun_with,
+        steps=steps,
+        batch=batch_size,
+        sides=sides,
+        rate=rate or (GO_ON_RATE if learnt else BEGIN_RATE),
+        patience=patience,
+        mirror=mirror,
+        teacher=teacher or "",
+        seed=seed,
+    )
+    kept = folder or settings.data_home() / "training" / name
+    plan = Plan(recipe, kept.absolute(), begun_with, taught_by, device, precision, fresh)
+    trained = train(plan, paths, Shown())
+    with place.connect() as connection:
+        wanted = models.Wanted(
+            name, architecture, str(trained.weights), training=trained.provenance
+        )
+        added = models.ensure(connection, wanted)
+    clear(plan.folder)
+    say(
+        f"{added.name}: {added.architecture}, {added.dimension} dimensions, {added.preprocess}; "
+        f"weights in {trained.weights}, vectors in imgsim.{added.embedding_table}"
+    )
+    say(f"embed with it: imgsim ingest --model {added.name} PATH…")

@@ -8,7 +8,7 @@ import sys
 
 NAMES = (
     *("export_memory", "index", "ingest", "ingest_memory", "neighbours", "overlap", "pairs"),
-    *("similar", "start", "unchanged"),
+    *("retrieval", "similar", "start", "unchanged"),
 )
 
 

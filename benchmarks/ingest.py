@@ -31,11 +31,12 @@ from benchmarks import measure
 from benchmarks.stores import temporary_store
 from imgsim import embedding, files, images, inference, models, networks, plates
 from imgsim.database.connection import Connection
-from imgsim.embedding import IMAGENET_DEVIATION, IMAGENET_MEAN, Embedder
+from imgsim.embedding import Embedder
 from imgsim.files import Found
 from imgsim.images import Picture
 from imgsim.ingest import ingest
 from imgsim.ingest.pipeline import Options, Summary
+from imgsim.networks import IMAGENET_DEVIATION, IMAGENET_MEAN
 from imgsim.preprocess import draft_size, prepare
 from imgsim.settings import UNTRAINED
 

@@ -60,7 +60,11 @@ def _weights() -> Iterator[Finding]:
             yield Finding(FINE, "weights", f"{name}: {files[0]}")
         else:
             yield Finding(
-                LACKING, "weights", f"{name}: none in {cache}", "imgsim model fetch, online"
+                LACKING,
+                "weights",
+                f"{name}: none in {cache}",
+                "imgsim model fetch, online; imgsim's own, trained on prints, are always here: "
+                f"--model {name}-print",
             )
 
 

@@ -17,7 +17,7 @@ from imgsim.database.connection import Connection
 from imgsim.settings import ExternalServer, Settings
 from tests import tiny
 
-ABOUT_NETWORKS = {"demo", "ingest", "model add", "model fetch"}
+ABOUT_NETWORKS = {"demo", "ingest", "model add", "model fetch", "model train"}
 TELLS_TORCHS_VERSION = {"doctor"}
 OWN_SERVER = {"db start", "db stop", "db status", "db url", "db dump", "psql"}
 
@@ -27,6 +27,7 @@ ARGUMENTS = {
     "similar": ["image 1"],
     "neighbours": ["-k", "6"],
     "pairs": ["--threshold", "0.9"],
+    "verdict": ["image 1", "image 2", "copy"],
     "report recall": ["--sample", "3"],
     "plot grid": ["image 1", "-o", "grid.png"],
     "plot ladder": ["-o", "ladder.png"],

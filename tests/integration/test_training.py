@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -176,12 +177,24 @@ def test_other_errors_are_not_taken_for_lack_of_memory(
 def test_patience_ends_a_training_that_gains_no_more(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shares = iter([0.2, 0.5, 0.4, 0.3, 0.2, 0.1])
+    shares = iter([0.2, 1.0, 0.1, 0.0, 0.0])
     monkeypatch.setattr(Training, "_found", lambda self: next(shares))
     kept = Kept()
     trained = training.train(plan(tmp_path, 60, patience=2), [folder], kept)
-    assert [epoch.found for epoch in kept.epochs] == [0.2, 0.5, 0.4, 0.3]
-    assert trained.provenance["found"] == 0.5
+    assert [epoch.found for epoch in kept.epochs] == [0.2, 1.0, 0.1, 0.0]
+    assert trained.provenance["found"] == 1.0
+
+
+def test_of_states_that_chance_may_tell_apart_the_latest_is_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = itertools.chain([0.5, 0.6], itertools.repeat(0.55))
+    monkeypatch.setattr(Training, "_found", lambda self: next(shares))
+    monkeypatch.setattr(Training, "_by_chance", lambda self, found: 0.07)
+    kept = Kept()
+    trained = training.train(plan(tmp_path, 20), [folder], kept)
+    assert [epoch.found for epoch in kept.epochs][:3] == [0.5, 0.6, 0.55]
+    assert trained.provenance["found"] == 0.55
 
 
 FULL_DISK = """

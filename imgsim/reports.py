@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from imgsim import models, neighbours, pairs
+from imgsim import calibration as calibrating
+from imgsim import groups, models, neighbours, pairs
 from imgsim.bibliography import identifiers
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError
@@ -15,6 +17,7 @@ from imgsim.progress import Progress, silent
 THRESHOLD = pairs.THRESHOLD
 LOWEST_COUNTED = 0.80
 MOST_PAIRS_COUNTED = 5_000_000
+GROUPS_BY = ("span", "books", "places", "images")
 TEXT_COLUMNS = (
     *("name", "path", "ecco_id", "page_id", "estc_id", "ecco_full_title", "work_id"),
     *("publication_place", "publication_country", "document_type", "sub_category", "authors"),
@@ -193,6 +196,114 @@ def recall(
     )
 
 
+def evidence(connection: Connection, *, relation: str | None = None) -> Table:
+    """The pairs that were verified, the surest first, with their books.
+
+    Args:
+        relation: only pairs that are this to each other, such as `same block`.
+    """
+    return table(
+        connection,
+        """
+        select
+            name, other_name, relation, probability, mirrored, inliers, coverage, other_coverage,
+            correlation, ecco_full_title, publication_year, publication_place,
+            other_ecco_full_title, other_publication_year, other_publication_place, reason
+        from imgsim.verification_ecco
+        where %(relation)s::text is null or relation = %(relation)s
+        order by probability desc, inliers desc, image_id, other_id
+        """,
+        {"relation": relation},
+    )
+
+
+def reuse_groups(connection: Connection, *, by: str = "span", least_books: int = 0) -> Table:
+    """Groups of re-use: how many images, books and places, first and last year.
+
+    Args:
+        by: what comes first: the greatest of one of `GROUPS_BY`.
+        least_books: only groups of so many books that are known.
+
+    Raises:
+        ImgsimError: they have not been built, or cannot be sorted so.
+    """
+    groups.status(connection)
+    if by not in GROUPS_BY:
+        raise ImgsimError(f"groups cannot be sorted by {by}", f"choose from {', '.join(GROUPS_BY)}")
+    return table(
+        connection,
+        f"""
+        select *
+        from imgsim.reuse_group
+        where books >= %(least)s
+        order by {by} desc nulls last, images desc, group_id
+        """,  # noqa: S608
+        {"least": least_books},
+    )
+
+
+def reuse(connection: Connection, *, group: int | None = None) -> Table:
+    """The members of groups, or of one, in the order of their years.
+
+    Raises:
+        ImgsimError: groups have not been built.
+        NotFoundError: there is no such group.
+    """
+    groups.status(connection)
+    answer = table(
+        connection,
+        """
+        select
+            group_id, appearance, name, publication_year, gap, is_first, is_last,
+            ecco_full_title, publication_place, authors, printer, ecco_id, page_number
+        from imgsim.reuse_event
+        where %(group)s::bigint is null or group_id = %(group)s
+        order by group_id, appearance
+        """,
+        {"group": group},
+    )
+    if group is not None and not answer.rows:
+        raise NotFoundError(f"there is no group {group}", "see them with: imgsim report groups")
+    return answer
+
+
+def verdicts(connection: Connection, *, disputed: bool = False) -> Table:
+    """The pairs that scholars have judged, with their books; the disputed first, or only these."""
+    return table(
+        connection,
+        "select * from imgsim.verdict_pair_ecco where disputed or not %(disputed)s",
+        {"disputed": disputed},
+    )
+
+
+def calibration(
+    connection: Connection,
+    *,
+    labels: calibrating.Labels | str | Path | None = None,
+    precision: float = calibrating.PRECISION,
+    step: float = calibrating.STEP,
+    model_names: Sequence[str] = (),
+    on_progress: Progress = silent,
+) -> Table:
+    """Precision and recall of each score at each threshold, measured on labelled pairs.
+
+    Args:
+        labels: a file with the columns image, other, same; by default what scholars agree on.
+        precision: what a proposed threshold is to reach.
+
+    Raises:
+        ImgsimError: there is nothing to measure with, or a row of the file cannot be used; to do
+            without such rows, give what `calibration.read_labels` makes of it.
+    """
+    chosen = models.chosen(connection, model_names) if model_names else models.stored(connection)
+    read = labels
+    if isinstance(read, str | Path):
+        read = calibrating.read_labels(connection, Path(read))
+        calibrating.refuse_unusable(read)
+    neighbours.bring_up_to_date(connection, chosen, 10, on_progress)
+    return calibrating.measure(connection, chosen, precision, step, read)
+
+
 def nearest_names(connection: Connection) -> dict[str, dict[str, str]]:
     """For each model and each image's name, the name of its nearest, from the stored lists."""
     answer = table(
@@ -206,14 +317,19 @@ def nearest_names(connection: Connection) -> dict[str, dict[str, str]]:
 
 REPORTS: dict[str, Callable[..., Table]] = {
     "agreement": agreement,
+    "calibration": calibration,
     "coverage": coverage,
     "decades": decades,
     "documents": documents,
+    "evidence": evidence,
     "failures": failures,
+    "groups": reuse_groups,
     "neighbours": neighbour_rows,
     "overlap": overlap,
     "recall": recall,
+    "reuse": reuse,
     "threshold": threshold,
+    "verdicts": verdicts,
 }
 """Every report by its name on the command line and in `Store.report`."""
 

@@ -18,7 +18,7 @@ from imgsim.files import Found, Refused, path_text
 from imgsim.wording import score_text
 
 COLUMNS = """
-    s.rank, s.similarity, s.name, i.publication_year, i.ecco_full_title, s.ecco_id,
+    s.rank, s.similarity, s.normalised, s.name, i.publication_year, i.ecco_full_title, s.ecco_id,
     s.page_number, s.image_id, s.path
 """
 
@@ -144,7 +144,7 @@ def explain_shortfall(
             reached = f"{found} reach {question.min_similarity:g}"
             return f"{question.asked} asked, {reached}: no more do" if question.asked else ""
         best = similar(connection, Question(question.image, k=1, exact=True), query, model).rows
-        nearest = f"; the nearest is {best[0][2]} with {score_text(best[0][1])}" if best else ""
+        nearest = f"; the nearest is {best[0][3]} with {score_text(best[0][1])}" if best else ""
         return f"no image reaches {question.min_similarity:g}{nearest}"
     where = " in other documents" if question.other_documents_only else ""
     return (

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from imgsim import models, reports, search, settings
+from imgsim import models, reports, search, settings, verdicts
 from imgsim.database import connection as database
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
@@ -101,6 +101,26 @@ class Store:
             known = ", ".join(reports.REPORTS)
             raise ImgsimError(f"there is no report {name!r}", f"there are: {known}")
         return reports.REPORTS[name](self.connection, **options).frame()
+
+    def verdict(
+        self,
+        image: str | int,
+        other: str | int,
+        verdict: str,
+        *,
+        note: str | None = None,
+        by: str | None = None,
+    ) -> None:
+        """Say what two stored pictures are to each other, as `imgsim verdict` does.
+
+        Args:
+            verdict: same block, copy, same subject or unrelated.
+            by: whose verdict; by default `IMGSIM_SCHOLAR`, or the account's name.
+
+        Raises:
+            ImgsimError: it is no verdict, or there are no two such images.
+        """
+        verdicts.record(self.connection, str(image), str(other), verdict, note=note, by=by)
 
     def sql(
         self, query: str, values: Mapping[str, Any] | Sequence[Any] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from imgsim import neighbours, pairs
+from imgsim import neighbours, pairs, verdicts
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.files import path_from_text, path_text
@@ -34,13 +34,23 @@ def missing(connection: Connection) -> list[int]:
         return [row[0] for row in cursor if not os.path.lexists(path_from_text(row[1]))]
 
 
-def remove(connection: Connection, image_ids: Sequence[int]) -> int:
+def remove(connection: Connection, image_ids: Sequence[int], *, with_verdicts: bool = False) -> int:
     """Delete images with all that hangs on them, and mend the lists they were in; how many.
 
     One transaction: a reader sees the lists with the images, or right without them.
+
+    Args:
+        with_verdicts: delete what scholars have said of them too.
+
+    Raises:
+        ImgsimError: scholars have judged them, and `with_verdicts` is not given.
     """
     ids = list(image_ids)
+    if not with_verdicts:
+        refuse_judged(connection, ids)
     with connection.transaction():
+        if with_verdicts:
+            verdicts.forget(connection, ids)
         before = {model: neighbours.state_of(connection, model) for model in stored(connection)}
         neighbours.forget_lists_of(connection, ids)
         removed = connection.execute(
@@ -55,6 +65,19 @@ def remove(connection: Connection, image_ids: Sequence[int]) -> int:
             if state.k and state.of_revision == state.revision:
                 neighbours.bring_up_to_date(connection, [model], state.k, method=state.method)
     return removed
+
+
+def refuse_judged(connection: Connection, image_ids: Sequence[int]) -> None:
+    """See that no scholar's work goes with images.
+
+    Raises:
+        ImgsimError: there are verdicts on them.
+    """
+    if count := verdicts.count_on(connection, image_ids):
+        raise ImgsimError(
+            f"{count:,} verdicts are on these images, and would be lost; nothing was removed",
+            "keep them with `imgsim export verdicts -o verdicts.csv`, then add --with-verdicts",
+        )
 
 
 def relocate(connection: Connection, old: str, new: str) -> int:

@@ -5,13 +5,16 @@
 -- With `min_similarity` the answer is complete: every image at or above it (the first k, if k is
 -- given), found by comparing with all. Without, the k nearest (10) come from the HNSW index, or
 -- exactly with `exact => true`; where a filter leaves the index short of k, it is exact as well.
+-- `normalised` is the similarity read against the images' backgrounds, where their neighbour lists
+-- are stored (`imgsim.normalised`).
+--
 -- `query_image_id` is left out of the answer. Of its book are left out: with
 -- `other_documents_only` all pictures, with `other_works_only` those of other editions too; with
 -- `earlier_only` only books published before it are searched. All this happens inside the search.
 --
 -- The vector comes in as a variable and ranks with the bare operator: so, and only so, the index
 -- is used, on every shard too.
--- needs: model_named, image_ecco, search_width, default_model
+-- needs: model_named, image_ecco, search_width, default_model, backgrounds, normalised
 create or replace function imgsim.nearest(
     query halfvec,
     model text default imgsim.default_model(),
@@ -30,7 +33,8 @@ returns table (
     similarity double precision,
     ecco_id text,
     page_number integer,
-    path text
+    path text,
+    normalised double precision
 )
 language plpgsql
 as $$
@@ -114,9 +118,18 @@ begin
     end if;
 
     return query
-    select r.rank::integer, i.image_id, i.name, 1 - r.distance, i.ecco_id, i.page_number, i.path
+    with known as materialized (
+        select b.image_id, b.background
+        from imgsim.backgrounds(m.model_id, ids || query_image_id) b
+    )
+    select r.rank::integer, i.image_id, i.name, 1 - r.distance, i.ecco_id, i.page_number, i.path,
+        imgsim.normalised(
+            1 - r.distance,
+            (select q.background from known q where q.image_id = query_image_id),
+            o.background)
     from unnest(ids, distances) with ordinality as r (image_id, distance, rank)
     join imgsim.image i using (image_id)
+    left join known o on o.image_id = i.image_id
     order by r.rank;
 end
 $$;

@@ -26,7 +26,8 @@ select
     od.ecco_full_title as other_ecco_full_title,
     od.publication_year as other_publication_year,
     od.publication_place as other_publication_place,
-    od.authors as other_authors
+    od.authors as other_authors,
+    n.normalised
 from imgsim.neighbour n
 join imgsim.model m using (model_id)
 join imgsim.image i on i.image_id = n.image_id

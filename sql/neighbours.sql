@@ -5,7 +5,9 @@
 -- With `min_similarity` all that reach it (the first k, if k is given), from the stored pairs.
 -- Without filters the stored lists, which are exact. With a filter and no threshold each image is
 -- searched anew with `imgsim.similar`: through its HNSW index, or exactly with `exact => true`.
--- needs: require_neighbours, require_pairs, nearest, image_ecco, model_named, default_model
+-- `normalised` is the similarity read against both images' backgrounds, where neighbour lists are
+-- stored (`imgsim.normalised`).
+-- needs: require_neighbours, require_pairs, nearest, image_ecco, model_named, default_model, background, normalised
 create or replace function imgsim.neighbours(
     model text default imgsim.default_model(),
     k integer default null,
@@ -31,7 +33,8 @@ returns table (
     other_page_number integer,
     other_ecco_full_title text,
     other_publication_year integer,
-    other_publication_place text
+    other_publication_place text,
+    normalised double precision
 )
 language plpgsql
 as $$
@@ -67,11 +70,17 @@ begin
             chosen.embedding_table);
     end if;
     return query execute format('
+        with known as materialized (
+            select l.image_id, imgsim.background(l.similarities) as background
+            from imgsim.neighbour_list l
+            where l.model_id = $1
+        )
         select
             j.image_id, j.name, j.place::integer, j.similarity, j.other_id, j.other_name,
             j.ecco_id, j.page_number, j.ecco_full_title, j.publication_year, j.publication_place,
             j.other_ecco_id, j.other_page_number, j.other_ecco_full_title,
-            j.other_publication_year, j.other_publication_place
+            j.other_publication_year, j.other_publication_place,
+            imgsim.normalised(j.similarity, b.background, ob.background)
         from (
             select
                 c.image_id, i.name, c.similarity, c.other_id, o.name as other_name,
@@ -91,6 +100,8 @@ begin
                 and (not $7 or i.work_id is null or o.work_id is distinct from i.work_id)
                 and (not $8 or o.publication_year < i.publication_year)
         ) j
+        left join known b on b.image_id = j.image_id
+        left join known ob on ob.image_id = j.other_id
         where $3 is null or j.place <= $3
         order by j.image_id, j.place',
         candidates)

@@ -1,6 +1,10 @@
 -- Every stored pair of like images, both sides joined with their books.
 --   select * from imgsim.pair_ecco
 --   where model = 'resnet50' and similarity >= 0.96 and ecco_id <> other_ecco_id;
+--
+-- `normalised` is the similarity read against both images' backgrounds, where neighbour lists are
+-- stored (`imgsim.normalised`).
+-- needs: background, normalised
 create or replace view imgsim.pair_ecco as
 select
     m.name as model,
@@ -24,10 +28,17 @@ select
     od.ecco_full_title as other_ecco_full_title,
     od.publication_year as other_publication_year,
     od.publication_place as other_publication_place,
-    od.authors as other_authors
+    od.authors as other_authors,
+    imgsim.normalised(
+        p.similarity,
+        imgsim.background(l.similarities),
+        imgsim.background(ol.similarities)
+    ) as normalised
 from imgsim.pair p
 join imgsim.model m using (model_id)
 join imgsim.image i on i.image_id = p.image_id
 join imgsim.image o on o.image_id = p.other_id
 left join imgsim.ecco_document d on d.ecco_id = i.ecco_id
-left join imgsim.ecco_document od on od.ecco_id = o.ecco_id;
+left join imgsim.ecco_document od on od.ecco_id = o.ecco_id
+left join imgsim.neighbour_list l on l.model_id = p.model_id and l.image_id = p.image_id
+left join imgsim.neighbour_list ol on ol.model_id = p.model_id and ol.image_id = p.other_id;

@@ -19,7 +19,8 @@ returns table (
     similarity double precision,
     ecco_id text,
     page_number integer,
-    path text
+    path text,
+    normalised double precision
 )
 language plpgsql
 as $$

@@ -2,7 +2,7 @@
 -- Where its neighbour list is stored, exact, as old as the vectors, and long enough, the k nearest
 -- are read from it.
 --   select s.* from unnest(array[7, 9]) as q (id) cross join lateral imgsim.similar(q.id, k => 3) s;
--- needs: nearest, model_named, default_model
+-- needs: nearest, neighbour, model_named, default_model
 create or replace function imgsim.similar(
     id bigint,
     model text default imgsim.default_model(),
@@ -20,7 +20,8 @@ returns table (
     similarity double precision,
     ecco_id text,
     page_number integer,
-    path text
+    path text,
+    normalised double precision
 )
 language plpgsql
 as $$
@@ -31,6 +32,7 @@ declare
     query halfvec;
     ids bigint[];
     similarities double precision[];
+    normalised_similarities double precision[];
 begin
     if min_similarity is null
         and not (exact or other_documents_only or other_works_only or earlier_only)
@@ -42,15 +44,18 @@ begin
     -- The lists are looked at in a statement of their own, which is planned only once there are any:
     -- the plan for an empty table would be kept, and read all of it.
     if lists.k >= least(wanted, lists.images - 1) then
-        select array_agg(i.image_id order by n.rank), array_agg(n.similarity order by n.rank)
-        into ids, similarities
+        select array_agg(i.image_id order by n.rank), array_agg(n.similarity order by n.rank),
+            array_agg(n.normalised order by n.rank)
+        into ids, similarities, normalised_similarities
         from imgsim.neighbour n
         join imgsim.image i on i.image_id = n.other_id
         where n.model_id = m.model_id and n.image_id = id and n.rank <= wanted;
         if cardinality(ids) >= least(wanted, lists.images - 1) then
             return query
-            select r.rank::integer, i.image_id, i.name, r.similarity, i.ecco_id, i.page_number, i.path
-            from unnest(ids, similarities) with ordinality as r (image_id, similarity, rank)
+            select r.rank::integer, i.image_id, i.name, r.similarity, i.ecco_id, i.page_number,
+                i.path, r.normalised
+            from unnest(ids, similarities, normalised_similarities)
+                with ordinality as r (image_id, similarity, normalised, rank)
             join imgsim.image i using (image_id)
             order by r.rank;
             return;

@@ -6,11 +6,16 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
+
+from imgsim import files
+from imgsim.database.connection import Connection
+from imgsim.files import Found
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -21,6 +26,26 @@ def scene(seed: int = 0, size: tuple[int, int] = SIZE) -> Image.Image:
     """A smooth coloured picture, so that what compresses with loss stays near it."""
     noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
+
+
+def add_picture(connection: Connection, path: Path) -> int:
+    """Put the row of a picture file into the store, without a vector; its id."""
+    found = Found(str(path), path.stat().st_size, path.stat().st_mtime_ns)
+    with Image.open(path) as image:
+        row = connection.execute(
+            """
+            insert into imgsim.image
+                (name, path, sha256, bytes, modified_ns, width, height, mode, format)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+            returning image_id
+            """,
+            [
+                *(path.stem, found.path, files.digest(found), found.size, found.modified_ns),
+                *(*image.size, image.mode, image.format),
+            ],
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def file_of(image: Image.Image, kind: str, **options: Any) -> bytes:

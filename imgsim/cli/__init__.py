@@ -9,6 +9,7 @@ from imgsim.cli import (
     demo,
     doctor,
     export,
+    groups,
     images,
     metadata,
     models,
@@ -18,6 +19,8 @@ from imgsim.cli import (
     reports,
     similar,
     tables,
+    verdicts,
+    verify,
 )
 from imgsim.cli.place import Place
 from imgsim.version import __version__
@@ -54,6 +57,9 @@ for command in (
     similar.similar,
     neighbours.neighbours,
     pairs.pairs,
+    verify.verify,
+    verdicts.verdict,
+    groups.group,
     reports.report,
     plots.plot,
     export.export,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from imgsim.cli.arguments import FilePath, Similarity
+from imgsim.cli.groups import warn_of_older
 from imgsim.cli.neighbours import fill as fill_neighbours
 from imgsim.cli.output import say, warn
 from imgsim.cli.pairs import at_most_option, threshold_option
@@ -20,6 +21,7 @@ from imgsim.settings import UNTRAINED
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
     from imgsim.export import Outcome, Target
+    from imgsim.export.joined import Joined
     from imgsim.models import Model
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -171,6 +173,45 @@ def groups_of_books(
     _report(joined.title, outcome)
 
 
+@export.command("groups")
+@output_options(TABLES + GRAPHS)
+@pass_place
+def reuse_groups(place: Place, /, **output: Any) -> None:
+    """Groups of re-use, with years, books and places; as a graph, their pictures and links.
+
+    In psql: select * from imgsim.reuse_group;
+    """
+    from imgsim.export import joined_groups
+
+    _export_groups(place, "groups", joined_groups.reuse_groups, output)
+
+
+@export.command("group-members")
+@output_options(TABLES + GRAPHS)
+@pass_place
+def group_members(place: Place, /, **output: Any) -> None:
+    """The pictures of the groups, each with its book; as a graph, linked by their probability.
+
+    In psql: select * from imgsim.reuse_event;
+    """
+    from imgsim.export import joined_groups
+
+    _export_groups(place, "group-members", joined_groups.reuse_events, output)
+
+
+@export.command("group-books")
+@output_options(TABLES + GRAPHS)
+@pass_place
+def group_books(place: Place, /, **output: Any) -> None:
+    """Books that share re-used pictures: the weight of an edge is the number of shared groups.
+
+    In psql: select * from imgsim.reuse_document;
+    """
+    from imgsim.export import joined_groups
+
+    _export_groups(place, "group-books", joined_groups.books_of_groups, output)
+
+
 @export.command()
 @output_options(TABLES)
 @pass_place
@@ -208,6 +249,24 @@ def documents(place: Place, /, **output: Any) -> None:
 
 
 @export.command()
+@output_options(TABLES)
+@pass_place
+def verdicts(place: Place, /, **output: Any) -> None:
+    """Every verdict that scholars have given, in the columns that `imgsim verdict --load` reads.
+
+    In psql: select * from imgsim.verdict_ecco;
+    """
+    from imgsim import export as exports
+    from imgsim.export import joined_verdicts
+
+    target = _target("verdicts", TABLES, **output)
+    with place.connect() as connection, exports.one_moment(connection):
+        rows = joined_verdicts.all_verdicts(connection)
+        outcome = exports.write(connection, rows, target)
+    _report(rows.title, outcome)
+
+
+@export.command()
 @model_option
 @output_options(ARRAYS)
 @pass_place
@@ -226,6 +285,28 @@ def embeddings(place: Place, /, name: str | None, **output: Any) -> None:
             rows = joined.all_embeddings(connection, model)
             outcome = exports.write(connection, rows, target, model)
     _report(rows.title, outcome)
+
+
+def _export_groups(
+    place: Place, stem: str, joined: Callable[[Connection], Joined], output: dict[str, Any]
+) -> None:
+    from imgsim import export as exports
+    from imgsim import groups
+
+    target = _target(stem, TABLES + GRAPHS, **output)
+    with place.connect() as connection:
+        with exports.one_moment(connection):
+            status = groups.status(connection)
+            rows = joined(connection)
+            options = {
+                "least": status.least,
+                "tightness": status.tightness,
+                "parts": status.parts,
+                "grouped_at": status.at,
+            }
+            outcome = exports.write(connection, rows, target, options=options)
+        _report(rows.title, outcome)
+        warn_of_older(connection)
 
 
 def _target(

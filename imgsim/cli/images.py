@@ -191,16 +191,20 @@ def _seconds(seconds: float) -> str:
 @click.command()
 @click.argument("paths", nargs=-1, type=FilePath())
 @click.option("--missing", is_flag=True, help="Every image whose file is no longer there.")
+@click.option("--with-verdicts", is_flag=True, help="And what scholars have said of them.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @pass_place
-def remove(place: Place, paths: tuple[Path, ...], missing: bool, yes: bool) -> None:
+def remove(
+    place: Place, paths: tuple[Path, ...], missing: bool, with_verdicts: bool, yes: bool
+) -> None:
     """Take images out of the store: by file, by folder, or all whose files are gone.
 
     Files on disk are not touched. Neighbour lists that named a removed image are filled again.
+    Images that scholars have judged stay, unless their verdicts may go with them.
     """
     import os
 
-    from imgsim import failures, upkeep
+    from imgsim import failures, upkeep, verdicts
 
     if bool(paths) == missing:
         raise click.UsageError("give paths, or --missing")
@@ -211,9 +215,14 @@ def remove(place: Place, paths: tuple[Path, ...], missing: bool, yes: bool) -> N
         else:
             ids = upkeep.under_paths(connection, places)
         if ids:
+            if not with_verdicts:
+                upkeep.refuse_judged(connection, ids)
+            judged = verdicts.count_on(connection, ids)
             if not yes:
-                confirm(f"Remove {len(ids):,} images from the store (no file is touched)?")
-            say(f"{upkeep.remove(connection, ids):,} images removed")
+                also = f" and {judged:,} verdicts on them" if judged else ""
+                confirm(f"Remove {len(ids):,} images{also} from the store (no file is touched)?")
+            removed = upkeep.remove(connection, ids, with_verdicts=with_verdicts)
+            say(f"{removed:,} images removed" + (f", {judged:,} verdicts too" if judged else ""))
         forgotten = failures.forget_under(connection, places)
     if forgotten:
         say(f"{forgotten:,} recorded failures forgotten")

@@ -36,11 +36,13 @@ ENDINGS = {
 WIDE = 10_000
 LONG_TEXT = frozenset(
     {"ecco_full_title", "other_ecco_full_title", "book", "path", "reason", "what", "source"}
+    | {"first_title", "last_title"}
 )
 OPTIONAL = frozenset(
     {"publication_year", "ecco_full_title", "ecco_id", "page_number", "publication_place"}
+    | {"normalised", "printer", "edition"}
 )
-"""Of the book: left out of a printed table where no picture has one."""
+"""Left out of a printed table where no picture has one."""
 
 LINE_SECONDS = 10.0
 SHORTENED = 24

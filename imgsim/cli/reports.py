@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from imgsim.cli.arguments import Similarity, two_models_option
+from imgsim.cli.groups import warn_of_older
+from imgsim.cli.metadata import SOME_REFUSED, show_tally, table_file
 from imgsim.cli.output import deliver, progress_line, report_options, say, warn
 from imgsim.cli.place import Place, pass_place
+from imgsim.cli.verdicts import tell_unusable
 from imgsim.settings import UNTRAINED
 
 if TYPE_CHECKING:
@@ -68,7 +71,7 @@ def _deliver(
 def _warn_of_untrained(connection: Connection, name: str) -> None:
     from imgsim import models
 
-    if name in ("coverage", "failures", "recall"):
+    if name in ("coverage", "evidence", "failures", "groups", "recall", "reuse", "verdicts"):
         return
     for model in models.stored(connection):
         if model.weights == UNTRAINED:
@@ -212,3 +215,139 @@ def recall(place: Place, /, **given: Any) -> None:
     In psql: select * from imgsim.recall('resnet50');
     """
     _deliver(place, "recall", given, computes=False)
+
+
+@report.command()
+@click.option(
+    "--relation",
+    type=click.Choice(["same block", "same block in part", "copy", "unrelated", "undecided"]),
+    help="Only pairs that are this to each other.",
+)
+@report_options
+@pass_place
+def evidence(place: Place, /, **given: Any) -> None:
+    """What has `imgsim verify` found of each pair? The surest come first.
+
+    In psql: select * from imgsim.verification_ecco;
+    """
+
+    def title(connection: Connection, answer: Table) -> str:
+        return "" if answer.rows else "nothing verified yet: imgsim verify"
+
+    _deliver(place, "evidence", given, title=title, computes=False)
+
+
+@report.command("groups")
+@click.option(
+    "--by",
+    type=click.Choice(["span", "books", "places", "images"]),
+    default="span",
+    show_default=True,
+    help="What comes first: the longest span of years, or the most of these.",
+)
+@click.option("--least-books", type=click.IntRange(0), default=0, help="Groups of so many books.")
+@report_options
+@pass_place
+def reuse_groups(place: Place, /, **given: Any) -> None:
+    """Which pictures were re-used: in how many books, where, from when to when?
+
+    In psql: select * from imgsim.reuse_group;
+    """
+    _deliver(place, "groups", given, title=_of_groups, computes=False)
+
+
+@report.command()
+@click.option("--group", type=click.IntRange(1), metavar="ID", help="Only this one.")
+@report_options
+@pass_place
+def reuse(place: Place, /, **given: Any) -> None:
+    """Where, when and in which book does each picture of a group appear?
+
+    In psql: select * from imgsim.reuse_event;
+    """
+    _deliver(place, "reuse", given, title=_of_groups, computes=False)
+
+
+def _of_groups(connection: Connection, answer: Table) -> str:
+    warn_of_older(connection)
+    return ""
+
+
+@report.command()
+@click.option("--disputed", is_flag=True, help="Only those that scholars contradict each other on.")
+@report_options
+@pass_place
+def verdicts(place: Place, /, **given: Any) -> None:
+    """What do scholars say of the pairs they have judged? The disputed come first.
+
+    In psql: select * from imgsim.verdict_pair_ecco;
+    """
+
+    def title(connection: Connection, answer: Table) -> str:
+        if not answer.rows:
+            none = "no pair is disputed" if given["disputed"] else "no verdicts yet"
+            return f"{none}: imgsim verdict IMAGE IMAGE VERDICT"
+        if changed := sum(row[answer.columns.index("changed_since")] for row in answer.rows):
+            warn(f"{changed:,} pairs were judged before the file of one of them was replaced")
+        return ""
+
+    _deliver(place, "verdicts", given, title=title, computes=False)
+
+
+@report.command()
+@click.option(
+    "--labels",
+    type=table_file,
+    metavar="FILE",
+    help="Labelled pairs: image, other, same (yes or no, or a verdict).  [default: the verdicts]",
+)
+@click.option(
+    "--precision",
+    type=Similarity(0, 1, min_open=True),
+    default=0.95,
+    show_default=True,
+    help="What a proposed threshold is to reach.",
+)
+@click.option(
+    "--step",
+    type=Similarity(0.0001, 1),
+    default=0.01,
+    show_default=True,
+    help="From one threshold to the next.",
+)
+@models_option
+@report_options
+@pass_place
+def calibration(place: Place, /, **given: Any) -> int:
+    """What does a threshold of each score mean: how many pairs above it are of one block?
+
+    Measured on the pairs that scholars agree on, or on a table of labelled pairs: precision and
+    recall with 95 % intervals, for the cosine of each model, its normalised score, and the
+    probability that imgsim verify found. Exit code: 3 if rows of the table could not be used.
+
+    In psql: select * from imgsim.calibration();
+    """
+    from imgsim import calibration
+
+    file: Path | None = given["labels"]
+    precision: float = given["precision"]
+    refused = 0
+    if file is not None:
+        with place.connect() as connection:
+            labels = calibration.read_labels(connection, file)
+        given["labels"] = labels
+        refused = labels.refused
+        tell_unusable(labels.pairs)
+        show_tally(labels.repeated, "rows repeat another, counted once")
+        for meaning, tally in labels.tallies:
+            show_tally(tally, meaning, loud=True)
+
+    def title(connection: Connection, answer: Table) -> str:
+        for caution in calibration.cautions(answer):
+            warn(caution)
+        for sentence in calibration.sentences(answer, precision):
+            say(sentence)
+        return ""
+
+    _deliver(place, "calibration", given, title=title)
+    return SOME_REFUSED if refused else 0

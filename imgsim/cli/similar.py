@@ -79,13 +79,14 @@ def _side_by_side(answers: dict[str, Table]) -> Table:
     """A row per rank, and for each model the name and the similarity it puts there."""
     first = next(iter(answers.values()))
     columns = ["rank"]
+    at_name, at_score = first.columns.index("name"), first.columns.index("similarity")
     for name in answers:
         columns += [name, "similarity"]
     rows: list[tuple[object, ...]] = []
     for rank in range(1, max(len(answer.rows) for answer in answers.values()) + 1):
         cells: list[object] = [rank]
         for answer in answers.values():
-            row = answer.rows[rank - 1] if rank <= len(answer.rows) else (None, None, None)
-            cells += [row[2], row[1]]
+            row = answer.rows[rank - 1] if rank <= len(answer.rows) else None
+            cells += [row[at_name], row[at_score]] if row else [None, None]
         rows.append(tuple(cells))
     return replace(first, columns=tuple(columns), rows=rows)

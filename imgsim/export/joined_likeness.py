@@ -52,17 +52,25 @@ def neighbour_lists(
 
 # As sql/neighbour_ecco.sql, also over lists that are not stored.
 NEIGHBOUR_ECCO = """
+with known as materialized (
+    select l.image_id, imgsim.background(l.similarities) as background
+    from imgsim.neighbour_list l
+    where l.model_id = %(model_id)s
+)
 select
     m.name as model, n.image_id, i.name, n.rank, n.similarity, n.other_id, o.name as other_name,
     i.ecco_id, i.page_number, i.estc_id, i.work_id, i.ecco_full_title, i.publication_year,
     i.publication_place, i.authors, o.ecco_id as other_ecco_id,
     o.page_number as other_page_number, o.estc_id as other_estc_id, o.work_id as other_work_id,
     o.ecco_full_title as other_ecco_full_title, o.publication_year as other_publication_year,
-    o.publication_place as other_publication_place, o.authors as other_authors
+    o.publication_place as other_publication_place, o.authors as other_authors,
+    imgsim.normalised(n.similarity, b.background, ob.background) as normalised
 from {relation} n
 join imgsim.model m using (model_id)
 join imgsim.image_ecco i on i.image_id = n.image_id
 join imgsim.image_ecco o on o.image_id = n.other_id
+left join known b on b.image_id = n.image_id
+left join known ob on ob.image_id = n.other_id
 """
 
 MUTUAL_EDGES = """

@@ -259,6 +259,32 @@ class Catalogue:
             )
             failures.record(self._connection, refused, self._run_id)
 
+    def judged_pages(self, records: Sequence[Record]) -> dict[str, str]:
+        """Files whose later pages are gone though scholars have judged them, and why they wait.
+
+        Whoever takes such a file in would take the verdicts out.
+        """
+        if not any(record.replaces for record in records):
+            return {}
+        with self._turn:
+            rows = self._connection.execute(
+                """
+                select i.path, count(*)
+                from imgsim.image i
+                join imgsim.verdict v on i.image_id in (v.image_id, v.other_id)
+                where i.image_id = any(%s)
+                group by i.path
+                """,
+                [self._surplus_frames(records)],
+            ).fetchall()
+        judged: dict[str, int] = dict(rows)
+        return {
+            r.found.path: f"scholars have judged pages that it has no more "
+            f"({judged[path_text(r.found.path)]:,} verdicts): imgsim remove --with-verdicts first"
+            for r in records
+            if path_text(r.found.path) in judged
+        }
+
     def _upsert_images(self, records: Sequence[Record]) -> list[int]:
         if not records:
             return []
@@ -319,6 +345,10 @@ class Catalogue:
             )
         neighbours.forget_lists_of(self._connection, ids)
         pairs.forget_pairs_of(self._connection, ids)
+        self._connection.execute(
+            "delete from imgsim.verification where image_id = any(%s) or other_id = any(%s)",
+            [ids, ids],
+        )
         self._connection.execute(
             "update imgsim.model set revision = revision + 1, last_removal = revision + 1"
         )

@@ -15,9 +15,9 @@ import os
 import re
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -351,6 +351,8 @@ class Pipeline:
     def _written(self, pieces: list[Passing]) -> list[Passing]:
         contents = [piece.content if isinstance(piece, Piece) else piece for piece in pieces]
         records = [content for content in contents if isinstance(content, Record)]
+        if judged := self._catalogue.judged_pages(records):
+            return self._written([_held_back(piece, judged) for piece in pieces])
         refused = [content for content in contents if isinstance(content, Refused)]
         if records or refused:
             with self.timings.at_work("write", len(records)):
@@ -382,6 +384,19 @@ class Pipeline:
         else:
             self.summary.pictures += 1
         self._unwritten[piece.work] -= 1
+
+
+def _held_back(piece: Passing, reasons: Mapping[str, str]) -> Passing:
+    """The piece, refused if its file must not be taken in."""
+    if not isinstance(piece, Piece) or not isinstance(piece.content, Record):
+        return piece
+    found = piece.content.found
+    if found.path not in reasons:
+        return piece
+    frame = piece.content.frame.number
+    return replace(
+        piece, content=Refused(found.path, "store", reasons[found.path], frame, found.size)
+    )
 
 
 def _batch_key(work: Work, decoded: Decoded) -> tuple[object, ...]:

@@ -11,9 +11,11 @@ from pathlib import Path
 import pandas
 import pytest
 
+from imgsim import groups, verdicts
 from imgsim.database.connection import Connection
 from imgsim.reports import REPORTS
 from tests.conftest import Answer
+from tests.reuse import verify
 from tests.vectors import clustered, store
 
 Imgsim = Callable[..., Answer]
@@ -31,6 +33,10 @@ def _filled(connection: Connection) -> None:
     connection.execute(
         "insert into imgsim.ingest_failure (path, stage, reason) values ('/a b', 'read', 'empty')"
     )
+    for other in (8, 15, 16):
+        verify(connection, 1, other, 0.95)
+    groups.build(connection)
+    verdicts.record(connection, "1", "3", "copy", by="Ann")
 
 
 @pytest.mark.parametrize("name", sorted(REPORTS))
@@ -118,6 +124,7 @@ def test_an_empty_store_has_empty_reports_or_says_what_is_missing(
 ) -> None:
     for model in ("resnet18", "resnet50"):
         connection.execute("select imgsim.remove_model(%s)", [model])
+    connection.execute("delete from imgsim.verdict")
     connection.execute("delete from imgsim.image")
     for name in sorted(REPORTS):
         answer = imgsim("report", name)

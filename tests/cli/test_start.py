@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from imgsim import plates
 from imgsim.cli import imgsim as root
 from imgsim.database import embedded
 from imgsim.database.connection import Connection
@@ -21,13 +22,15 @@ ABOUT_NETWORKS = {"demo", "ingest", "model add", "model fetch", "model train"}
 TELLS_TORCHS_VERSION = {"doctor"}
 OWN_SERVER = {"db start", "db stop", "db status", "db url", "db dump", "psql"}
 
+PICTURES = ["one.png", "other.png"]
+
 ARGUMENTS = {
     "remove": ["nothing.png", "--yes"],
     "relocate": ["/scans", "."],
     "similar": ["image 1"],
     "neighbours": ["-k", "6"],
     "pairs": ["--threshold", "0.9"],
-    "verdict": ["image 1", "image 2", "copy"],
+    "verdict": ["image 1", "image 2", "same block"],
     "report recall": ["--sample", "3"],
     "plot grid": ["image 1", "-o", "grid.png"],
     "plot ladder": ["-o", "ladder.png"],
@@ -36,9 +39,17 @@ ARGUMENTS = {
     "plot overlap": ["-o", "overlap.png"],
     "plot threshold": ["-o", "threshold.png"],
     "plot timeline": ["image 1", "-o", "timeline.png"],
+    "group": ["--least", "0.5"],
+    "plot overlay": [*PICTURES, "-o", "overlay.png"],
+    "plot group": ["1", "-o", "group.png"],
+    "plot reuse": ["-o", "reuse.png"],
     "export neighbours": ["-o", "neighbours.csv"],
     "export pairs": ["-o", "pairs.csv"],
     "export groups-of-books": ["-o", "groups"],
+    "export groups": ["-o", "groups.csv"],
+    "export group-members": ["-o", "group-members.csv"],
+    "export group-books": ["-o", "group-books.csv"],
+    "export verdicts": ["-o", "verdicts.csv"],
     "export images": ["-o", "images.csv"],
     "export documents": ["-o", "documents.csv"],
     "export embeddings": ["-o", "embeddings.parquet"],
@@ -74,6 +85,14 @@ def test_no_command_that_does_not_embed_imports_torch(
 ) -> None:
     assert isinstance(settings.target, ExternalServer)
     tiny.fill(connection)
+    connection.execute(
+        """
+        insert into imgsim.ecco_document (ecco_id, publication_year)
+        values ('0000000001', 1752), ('0000000002', 1760)
+        """
+    )
+    for seed, name in enumerate(PICTURES):
+        plates.draw(seed, (80, 100)).save(tmp_path / name)
     (tmp_path / "metadata.csv").write_text("ecco_id,publication_year\n0000000001,1752\n")
     (tmp_path / "links.csv").write_text("file,ecco_id\n/scans/1,0000000002\n")
     names = [

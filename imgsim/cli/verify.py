@@ -1,0 +1,137 @@
+"""`imgsim verify`: the same block, a copy, or merely alike?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsim.cli.metadata import SOME_REFUSED, show_tally, table_file
+from imgsim.cli.output import progress_line, say, show, warn
+from imgsim.cli.place import Place, pass_place
+
+if TYPE_CHECKING:
+    from imgsim.database.connection import Connection
+    from imgsim.evidence.judgement import Judgement
+    from imgsim.evidence.verification import Pair, Verified
+
+SHOWN = 5
+MOST_SURE = 0.999
+
+
+@click.command(short_help="Decide which pairs are of one block: their lines are laid together.")
+@click.argument("images", nargs=-1, metavar="[IMAGE IMAGE]")
+@click.option(
+    "--pairs",
+    "file",
+    type=table_file,
+    metavar="FILE",
+    help="Only the pairs of a table with the columns image and other.",
+)
+@click.option(
+    "-k",
+    type=click.IntRange(1, 1000),
+    default=10,
+    show_default=True,
+    help="How many neighbours of every picture to look at, by each model.",
+)
+@click.option("--turned", is_flag=True, help="Look as closely for pictures that are turned.")
+@click.option("--again", is_flag=True, help="Also what has been verified already.")
+@pass_place
+def verify(
+    place: Place, images: tuple[str, ...], file: Path | None, k: int, turned: bool, again: bool
+) -> int:
+    """Lay pictures upon each other and compare their lines: one block, a copy, or merely alike.
+
+    Of every pair of near neighbours, by all models, or of two pictures, or of the pairs in a file,
+    it says what they are to each other, how sure that is, whether one is mirrored, and which part
+    they share. Pictures are called by name, path or id; two may also be any image files.
+
+    What has been verified is left as it is; interrupted, it goes on where it was. Exit code: 3 if
+    rows of the file could not be used.
+
+    In psql: select * from imgsim.verification_ecco where relation = 'same block';
+    """
+    if len(images) not in (0, 2) or (images and file):
+        raise click.UsageError("give two images, or --pairs FILE, or neither")
+    from imgsim import evidence
+
+    with place.connect() as connection:
+        if images:
+            compared = evidence.compare(connection, images[0], images[1], turned, again)
+            _tell(images, compared.judgement, compared.stored)
+            return 0
+        refused = 0
+        if file is not None:
+            wanted, refused = _read(connection, file)
+        else:
+            wanted = _candidates(connection, k)
+        verified = evidence.verification.verify(
+            connection, wanted, turned, again, progress_line("verifying:")
+        )
+        _summarise(connection, verified)
+    return SOME_REFUSED if refused else 0
+
+
+def _candidates(connection: Connection, k: int) -> list[Pair]:
+    from imgsim import models, neighbours
+    from imgsim.evidence import verification
+
+    stored = models.stored(connection)
+    neighbours.bring_up_to_date(connection, stored, k, progress_line("neighbours of"))
+    return verification.candidates(connection, k)
+
+
+def _read(connection: Connection, file: Path) -> tuple[list[Pair], int]:
+    from imgsim import pair_files
+    from imgsim.evidence.verification import Pair
+
+    read = pair_files.read(connection, file)
+    for what, tally in read.tallies:
+        show_tally(tally, what)
+    return [Pair(*pair.ids) for pair in read.pairs], read.refused
+
+
+def _tell(images: tuple[str, ...], judged: Judgement, stored: bool) -> None:
+    if judged.reason and judged.relation == "undecided":
+        click.echo(f"undecided: {judged.reason}")
+        return
+    mirrored = ", mirrored" if judged.mirrored and judged.relation != "unrelated" else ""
+    sure = min(judged.probability, MOST_SURE)
+    click.echo(f"{judged.relation}{mirrored} (probability {sure:.3f})")
+    if judged.box is None:
+        click.echo(f"{judged.inliers} points match, too few to lay one upon the other")
+        return
+    click.echo(
+        f"{judged.inliers} points match; {judged.coverage:.0%} of the ink of the first agrees with "
+        f"the second, {judged.other_coverage:.0%} the other way; lines correlate at "
+        f"{judged.correlation:.2f}"
+    )
+    if judged.relation == "same block in part":
+        boxes = (", ".join(map(str, box)) for box in (judged.box, judged.other_box or ()))
+        for image, box in zip(images, boxes, strict=True):
+            click.echo(f"the part in {image}: {box} (left, top, right, bottom, in pixels)")
+    if stored:
+        say(f"see it: imgsim plot overlay {' '.join(images)}")
+
+
+def _summarise(connection: Connection, verified: Verified) -> None:
+    from imgsim.database.connection import Table
+
+    if not verified.pairs:
+        say("no pairs to verify: take pictures in first with imgsim ingest FOLDER")
+        return
+    judged = sum(verified.relations.values())
+    already = f", {verified.done:,} were verified already" if verified.done else ""
+    say(f"{judged:,} pairs verified{already}")
+    for name, reason in list(verified.unreadable.items())[:SHOWN]:
+        warn(f"{name} cannot be read: {reason}; its pairs are undecided")
+    if len(verified.unreadable) > SHOWN:
+        warn(f"{len(verified.unreadable) - SHOWN:,} more cannot be read: imgsim report evidence")
+    rows = [(relation, count) for relation, count in verified.relations.most_common()]
+    if rows:
+        show(Table(("relation", "pairs"), list(rows)), "table")
+        if verified.mirrored:
+            say(f"{verified.mirrored:,} of those of one block are mirrored")
+        say("groups of re-use: imgsim group")

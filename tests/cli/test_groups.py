@@ -1,0 +1,210 @@
+"""`imgsim group`, its reports and its exports as typed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import networkx as nx
+import pytest
+
+from imgsim.database.connection import Connection
+from tests.conftest import Answer
+from tests.formats import assert_valid_xml, checked_package, query, read_csv
+from tests.reuse import A, B, C, D, add_book, add_images, chain, judge, verify
+
+Imgsim = Callable[..., Answer]
+
+
+def lines(answer: Answer) -> list[str]:
+    assert answer.code == 0, answer.err
+    return answer.err.splitlines()
+
+
+def test_it_tells_what_it_built_and_what_stood_against_it(
+    imgsim: Imgsim, connection: Connection
+) -> None:
+    chain(connection)
+    assert lines(imgsim("group")) == [
+        "1 group of 4 pictures from 4 books, held together by 3 links",
+        "the largest is group 1, of 4 pictures",
+    ]
+    assert lines(imgsim("group"))[-1] == "nothing has changed: the groups are as they were"
+    assert lines(imgsim("group", "--tightness", 0.5)) == [
+        "2 groups of 4 pictures from 4 books, held together by 2 links",
+        "the largest is group 1, of 2 pictures",
+        "1 link between groups that are not tight enough together",
+    ]
+    judge(connection, A, D, "unrelated")
+    judge(connection, B, C, "same block")
+    judge(connection, C, D, "same block")
+    judge(connection, A, B, "same block")
+    judge(connection, A, C, "copy", by="Mary Jones")
+    judge(connection, A, C, "same block", by="John Smith")
+    assert lines(imgsim("group"))[-2:] == [
+        "1 link passed over, which verdicts forbid (1 verdict of same block among them)",
+        (
+            "1 pair on which scholars contradict each other: the evidence decides "
+            "(imgsim report verdicts --disputed)"
+        ),
+    ]
+    assert lines(imgsim("group", "--least", 1))[0].startswith("1 group of 3 pictures")
+
+
+def test_it_says_what_to_do_first_and_when_nothing_is_linked(
+    imgsim: Imgsim, connection: Connection
+) -> None:
+    for command in (["group"], ["report", "groups"], ["report", "reuse"]):
+        answer = imgsim(*command)
+        assert answer.code == 1
+        assert "next: " in answer.err
+    add_images(connection, None, None)
+    verify(connection, 1, 2, 0.5)
+    assert lines(imgsim("group"))[0] == (
+        "no groups: no two pictures are linked with a probability of at least 0.9"
+    )
+    assert "nothing to report" in imgsim("report", "groups").err
+    assert imgsim("group", "--tightness", "nan").code == 2
+
+
+def test_reports_say_when_the_groups_are_older_than_what_is_known(
+    imgsim: Imgsim, connection: Connection, tmp_path: Path
+) -> None:
+    chain(connection)
+    imgsim("group")
+    assert "older" not in imgsim("report", "groups").err
+    verify(connection, A, C, 0.99)
+    judge(connection, A, C, "same block")
+    older = "the groups are older than 1 verification, 1 verdict; build them again"
+    assert older in imgsim("report", "groups").err
+    assert older in imgsim("report", "reuse").err
+    assert older in imgsim("export", "groups", "-o", tmp_path).err
+    imgsim("group")
+    assert "older" not in imgsim("report", "reuse").err
+
+
+def test_groups_are_sorted_and_one_of_them_is_shown(imgsim: Imgsim, connection: Connection) -> None:
+    chain(connection)
+    add_book(connection, "0000000001", 1700, "London")
+    add_book(connection, "0000000002", 1710, "London")
+    add_book(connection, "0000000003", 1720, "Bath")
+    add_book(connection, "0000000004", 1790, "London")
+    imgsim("group", "--tightness", 1)
+
+    def firsts(*options: object) -> list[str]:
+        answer = imgsim("report", "groups", "--format", "csv", *options)
+        return [row["first_year"] for row in csv.DictReader(io.StringIO(answer.out))]
+
+    assert firsts() == ["1720", "1700"]
+    assert firsts("--by", "images") == ["1700", "1720"]
+    assert firsts("--least-books", 3) == []
+    shown = imgsim("report", "reuse", "--group", 2)
+    assert "image 3" in shown.out
+    assert "image 1" not in shown.out
+    missing = imgsim("report", "reuse", "--group", 9)
+    assert missing.code == 1
+    assert "there is no group 9" in missing.err
+
+
+@pytest.fixture
+def two_groups(imgsim: Imgsim, connection: Connection) -> Connection:
+    """Pictures of three books in two groups; one book is not in the bibliography, and one picture
+    is of no known book.
+    """
+    add_book(connection, "0000000001", 1750, "London")
+    add_book(connection, "0000000002", 1766, "Dublin")
+    books = ("0000000001", "0000000002", "0000000003", "0000000001", "0000000002", None, None)
+    add_images(connection, *books)
+    for image, other in ((1, 2), (2, 3), (4, 5), (5, 6)):
+        verify(connection, image, other, round(0.9 + image / 100, 2))
+    judge(connection, 1, 3, "same block")
+    assert imgsim("group").code == 0
+    return connection
+
+
+@pytest.mark.parametrize("kind", ["groups", "group-members", "group-books"])
+def test_exports_are_whole_in_every_format(
+    imgsim: Imgsim, two_groups: Connection, tmp_path: Path, kind: str
+) -> None:
+    for format_ in ("csv", "tsv", "parquet", "gephi", "gexf", "graphml"):
+        folder = tmp_path / format_
+        answer = imgsim("export", kind, "--format", format_, "-o", folder)
+        assert answer.code == 0, answer.err
+        files = [Path(line) for line in answer.out.splitlines()]
+        assert sorted(files) == sorted(folder.iterdir())
+        about = next(iter(checked_package(folder).values()))["imgsim"]
+        assert (about["least"], about["tightness"], about["parts"]) == (0.9, 0, False)
+        assert about["grouped_at"]
+    view = {
+        "groups": "select * from imgsim.reuse_group order by group_id",
+        "group-members": "select * from imgsim.reuse_event order by group_id, appearance",
+        "group-books": "select * from imgsim.reuse_document order by ecco_id, other_ecco_id",
+    }[kind]
+    answered = two_groups.execute(view.encode())
+    expected = answered.fetchall()
+    assert query(f"select * from '{tmp_path}/parquet/{kind}.parquet'")[1] == expected
+    read = read_csv(tmp_path / "csv" / f"{kind}.csv")
+    assert list(read[0]) == [column.name for column in answered.description or []]
+    assert len(read) == len(expected) > 1
+
+
+@pytest.mark.parametrize("kind", ["groups", "group-members"])
+def test_the_graph_of_groups_links_their_pictures_by_probability(
+    imgsim: Imgsim, two_groups: Connection, tmp_path: Path, kind: str
+) -> None:
+    assert imgsim("export", kind, "-o", tmp_path / "x.gexf").code == 0
+    assert imgsim("export", kind, "-o", tmp_path / "y.graphml").code == 0
+    assert_valid_xml(tmp_path / "x.gexf")
+    for graph in (nx.read_gexf(tmp_path / "x.gexf"), nx.read_graphml(tmp_path / "y.graphml")):
+        edges = {frozenset((a, b)): w for a, b, w in graph.edges(data="weight")}
+        expected = {"12": 0.91, "23": 0.92, "13": 1.0, "45": 0.94, "56": 0.95}
+        assert edges == {frozenset(ends): weight for ends, weight in expected.items()}
+        assert graph.nodes["1"]["name"] == "image 1"
+        assert graph.nodes["1"]["publication_year"] == 1750
+        assert graph.edges["1", "3"]["decided_by"] == "verdict"
+        assert graph.nodes["4"]["group_id"] == graph.nodes["6"]["group_id"]
+        assert "7" not in graph
+
+
+def test_the_graph_of_books_weighs_shared_groups(
+    imgsim: Imgsim, two_groups: Connection, tmp_path: Path
+) -> None:
+    assert imgsim("export", "group-books", "-o", tmp_path / "x.gexf").code == 0
+    graph = nx.read_gexf(tmp_path / "x.gexf")
+    one, two, three = (f"{n:010}" for n in (1, 2, 3))
+    assert {frozenset((a, b)): w for a, b, w in graph.edges(data="weight")} == {
+        frozenset((one, two)): 2,
+        frozenset((one, three)): 1,
+        frozenset((two, three)): 1,
+    }
+    assert graph.nodes[one]["label"] == "Book 1 (1750)"
+    assert (graph.nodes[two]["groups"], graph.nodes[two]["images"]) == (2, 2)
+
+
+def test_exports_count_their_rows_and_list_pictures_without_a_book(
+    imgsim: Imgsim, two_groups: Connection, tmp_path: Path
+) -> None:
+    answer = imgsim("export", "groups", "-o", tmp_path)
+    assert [" ".join(line.split()) for line in answer.err.splitlines()] == [
+        "groups of re-use",
+        "6 rows of imgsim.group_member",
+        "6 after the join with imgsim.image and imgsim.ecco_document",
+        "4 of these with a book in the bibliography",
+        "2 groups of two and more images",
+        "2 rows written, groups.csv",
+        "note: 2 found no partner: image 3, image 6 (groups_without_partner.csv)",
+    ]
+    books = imgsim("export", "group-books", "-o", tmp_path)
+    assert [" ".join(line.split()) for line in books.err.splitlines()][1:6] == [
+        "2 groups of re-use",
+        "2 of these with images of two different books",
+        "3 pairs of books, before the join with imgsim.ecco_document",
+        "3 after the join with imgsim.ecco_document on both sides",
+        "1 of these with both books in the bibliography",
+    ]
+    assert {row["reason"] for row in read_csv(tmp_path / "groups_without_partner.csv")} == {
+        "the bibliography has no such ecco_id",
+        "the image has no ecco_id",
+    }

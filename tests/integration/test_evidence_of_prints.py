@@ -1,0 +1,122 @@
+"""Real prints with known blocks: what is of one block is found, and nothing else is called so."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import itertools
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageOps
+
+from imgsim import images
+from imgsim.comparison.workers import in_parallel
+from imgsim.evidence import features, judgement
+from imgsim.evidence.features import LocalFeatures
+from imgsim.evidence.judgement import Judgement
+
+Features = Callable[[str], LocalFeatures]
+Pairs = list[tuple[str, str]]
+SAME = "same block"
+
+
+@pytest.fixture(scope="module")
+def print_(prints: Path) -> Features:
+    """The features of a print, by its name under the folder."""
+
+    @functools.cache
+    def found(name: str) -> LocalFeatures:
+        with Image.open(prints / name) as opened:
+            return features.find(images.to_grey_or_rgb(opened))
+
+    return found
+
+
+@pytest.fixture(scope="module")
+def blocks(prints: Path) -> dict[str, tuple[str, str]]:
+    """The family and the block of labelled prints."""
+    known = {}
+    for table in sorted(prints.glob("*/groups.csv")):
+        with table.open(encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                known[f"{table.parent.name}/{row['file']}"] = (row["family"], row["block"])
+    return known
+
+
+def judged(found: Features, pairs: Pairs) -> list[Judgement]:
+    tasks = [(found(one), found(other)) for one, other in pairs]
+    return list(in_parallel(lambda task: judgement.judge(*task), tasks))
+
+
+def of_one_book(names: Iterable[str], *books: str) -> Pairs:
+    return [
+        (one, other)
+        for book in books
+        for one, other in itertools.combinations([n for n in names if n.startswith(book)], 2)
+    ]
+
+
+def test_small_initials_of_one_block_are_told_from_other_blocks_of_like_design(
+    print_: Features, blocks: dict[str, tuple[str, str]]
+) -> None:
+    some = [name for name in blocks if name.startswith("wither")][::4]
+    pairs = of_one_book(some, "wither")
+    relations = [each.relation == SAME for each in judged(print_, pairs)]
+    same = [blocks[one][1] == blocks[other][1] for one, other in pairs]
+    assert sum(same) > 40
+    found = sum(r and s for r, s in zip(relations, same, strict=True))
+    assert found / sum(same) >= 0.95
+    assert found / sum(relations) >= 0.99
+
+
+def test_no_copy_cut_anew_is_called_the_same_block(
+    print_: Features, blocks: dict[str, tuple[str, str]]
+) -> None:
+    pairs = of_one_book(blocks, "banbury", "ashton", "ship")
+    copies = [
+        (one, other)
+        for one, other in pairs
+        if blocks[one][0] == blocks[other][0] and blocks[one][1] != blocks[other][1]
+    ]
+    reprints = [(one, other) for one, other in pairs if blocks[one][1] == blocks[other][1]]
+    assert len(copies) == 7
+    assert len(reprints) == 13
+    assert all(each.relation != SAME for each in judged(print_, copies))
+    assert all(each.relation == SAME for each in judged(print_, reprints))
+
+
+def test_different_pictures_in_one_frame_are_not_called_the_same_block(
+    print_: Features, prints: Path
+) -> None:
+    folder = "bewick_select_fables"
+    with (prints / folder / "shared_frame_pairs.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))[::3]
+    pairs = [(f"{folder}/{row['file_a']}", f"{folder}/{row['file_b']}") for row in rows]
+    relations = [each.relation for each in judged(print_, pairs)]
+    assert len(relations) > 20
+    assert SAME not in relations
+    assert "same block in part" in relations
+
+
+def test_a_plate_is_found_on_the_scan_of_its_page(
+    print_: Features, blocks: dict[str, tuple[str, str]]
+) -> None:
+    book = "curtis_botanical_magazine"
+    pages = [name for name in blocks if name.startswith(f"{book}/v07_page_scans")]
+    plates = {blocks[name]: name for name in blocks if name.startswith(f"{book}/v07_i")}
+    pairs = [(page, plates[blocks[page]]) for page in pages][::2]
+    relations = [each.relation for each in judged(print_, pairs)]
+    assert len(relations) == 18
+    assert sum(relation == SAME for relation in relations) >= 17
+
+
+def test_mirrored_prints_are_found_and_called_mirrored(print_: Features, prints: Path) -> None:
+    names = [str(p.relative_to(prints)) for p in sorted((prints / "orbis_pictus").glob("*"))]
+    names = [name for name in names if name.endswith((".png", ".jpg"))][::12]
+    for name in names:
+        with Image.open(prints / name) as opened:
+            mirrored = features.find(ImageOps.mirror(images.to_grey_or_rgb(opened)))
+        judgement_ = judgement.judge(print_(name), mirrored)
+        assert (judgement_.relation, judgement_.mirrored) == (SAME, True), name

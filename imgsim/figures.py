@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ from imgsim.progress import Progress, silent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+GROUP_ID = re.compile("[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -143,12 +147,44 @@ def timeline(
     return Drawn(plots.timeline(ranking, threshold, width), (named,))
 
 
+def overlay(
+    connection: Connection, image: str, other: str, *, turned: bool = False, width: str = "double"
+) -> Drawn:
+    """Two pictures laid upon each other, what they are to each other, and where they differ."""
+    gathered = plots.gather_overlay(connection, image, other, turned=turned)
+    return Drawn(plots.overlay(gathered, width), ())
+
+
+def group(
+    connection: Connection, group_id: str, *, at_most: int = 24, width: str = "double"
+) -> Drawn:
+    """The pictures of a group of re-use by the year of their books, aligned.
+
+    Raises:
+        NotFoundError: there is no such group.
+    """
+    if not GROUP_ID.fullmatch(group_id):
+        raise NotFoundError(
+            f"there is no group {group_id!r}: groups are numbered",
+            "see which there are: imgsim report groups",
+        )
+    return Drawn(plots.group(plots.gather_group(connection, int(group_id), at_most), width), ())
+
+
+def reuse(connection: Connection, *, places: int | None = None, width: str = "double") -> Drawn:
+    """How many pictures appear again in each decade, and between which places."""
+    return Drawn(plots.reuse(plots.gather_reuse(connection), width, places), ())
+
+
 FIGURES: dict[str, Callable[..., Drawn]] = {
     "around": around,
     "grid": grid,
+    "group": group,
     "ladder": ladder,
     "map": image_map,
     "overlap": overlap,
+    "overlay": overlay,
+    "reuse": reuse,
     "threshold": threshold,
     "timeline": timeline,
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from imgsim.cli.arguments import Similarity, two_models_option
+from imgsim.cli.groups import warn_of_older
 from imgsim.cli.output import progress_line, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
@@ -209,13 +210,75 @@ def timeline(place: Place, /, image: str, paper: Paper, **given: Any) -> None:
     _draw(place, "timeline", paper, f"timeline-{Path(image).stem}", image=image, **given)
 
 
-def _draw(place: Place, figure: str, paper: Paper, default_name: str, **given: Any) -> None:
+@plot.command()
+@click.argument("image")
+@click.argument("other", metavar="IMAGE")
+@click.option("--turned", is_flag=True, help="Look as closely for pictures that are turned.")
+@paper("double")
+@pass_place
+def overlay(place: Place, /, image: str, other: str, paper: Paper, **given: Any) -> None:
+    """Two pictures laid upon each other: one red, one cyan, and black where both have ink.
+
+    Also their matches, where their lines differ, and what they are to each other. Each is a stored
+    picture's name, path or id, or any image file. Nothing is stored: that is what imgsim verify
+    does.
+    """
+    name = f"overlay-{Path(image).stem}-{Path(other).stem}"
+    _draw(place, "overlay", paper, name, image=image, other=other, **given)
+
+
+@plot.command()
+@click.argument("group_id", metavar="ID")
+@click.option(
+    "--at-most",
+    type=click.IntRange(1, 240),
+    default=24,
+    show_default=True,
+    help="How many of its pictures to show, the earliest.",
+)
+@paper("double")
+@pass_place
+def group(place: Place, /, group_id: str, paper: Paper, **given: Any) -> None:
+    """The pictures of a group of re-use, aligned, by year.
+
+    ID is its number in imgsim report groups. In psql:
+    select * from imgsim.reuse_event where group_id = 1 order by appearance;
+    """
+    _draw(place, "group", paper, f"group-{group_id}", of_groups=True, group_id=group_id, **given)
+
+
+@plot.command()
+@click.option(
+    "--places",
+    type=click.IntRange(1, 20),
+    help="How many places to name.  [default: 9, or 4 in a single column]",
+)
+@paper("double")
+@pass_place
+def reuse(place: Place, /, paper: Paper, **given: Any) -> None:
+    """How many pictures appear again, by decade, and from where to where.
+
+    In psql: select * from imgsim.reuse_decade; select * from imgsim.reuse_flow;
+    """
+    _draw(place, "reuse", paper, "reuse", of_groups=True, **given)
+
+
+def _draw(
+    place: Place,
+    figure: str,
+    paper: Paper,
+    default_name: str,
+    of_groups: bool = False,
+    **given: Any,
+) -> None:
     """Draw one figure and write it; the file is seen to before any work is done."""
     from imgsim import figures, plots
 
     target = paper.destination(default_name)
     with place.connect() as connection:
         drawn: Drawn = figures.FIGURES[figure](connection, width=paper.width, **given)
+        if of_groups:
+            warn_of_older(connection)
     for model in drawn.models:
         if model.weights == UNTRAINED:
             warn(f"{model.name} is untrained: its similarities mean nothing")

@@ -98,15 +98,18 @@ def ranking(connection: Connection, question: search.Question, model: Model) -> 
     answer = search.similar(connection, question, query, model)
     at_id, at_score = answer.columns.index("image_id"), answer.columns.index("similarity")
     ids = [row[at_id] for row in answer.rows]
-    known = illustrations(connection, [*ids, *([query.image_id] if query.image_id else [])])
-    if query.image_id is None:
-        assert query.file is not None
-        asked = Illustration(None, Path(query.file.path).stem, path_text(query.file.path))
-    else:
-        asked = known[query.image_id]
+    known = illustrations(connection, ids)
     matches = tuple(Match(known[row[at_id]], row[at_score]) for row in answer.rows)
     why = search.explain_shortfall(connection, question, query, model, len(matches))
-    return Ranking(model, asked, matches, why)
+    return Ranking(model, illustration_of(connection, query), matches, why)
+
+
+def illustration_of(connection: Connection, query: search.Query) -> Illustration:
+    """The stored image or the image file that a question is about."""
+    if query.image_id is None:
+        assert query.file is not None
+        return Illustration(None, Path(query.file.path).stem, path_text(query.file.path))
+    return illustrations(connection, [query.image_id])[query.image_id]
 
 
 def overlap(connection: Connection, k: int, model_a: Model, model_b: Model) -> Overlap:

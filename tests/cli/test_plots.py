@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from imgsim import groups
 from imgsim.database.connection import Connection
 from tests.conftest import Answer
+from tests.reuse import add_book, judge
 from tests.vectors import clustered, store
 
 Run = Callable[..., Answer]
@@ -101,3 +104,55 @@ def test_umap_without_its_package_says_how_to_get_it(
     answer = imgsim("plot", "map", "--method", "umap")
     assert "UMAP is not installed" in answer.err
     assert "imgsim[umap]" in answer.err
+
+
+@pytest.fixture
+def grouped(connection: Connection) -> None:
+    """Images 1 and 2, of the books 1 and 2, are of one block."""
+    add_book(connection, "0000000001", 1750, "London")
+    add_book(connection, "0000000002", 1790, "Dublin")
+    judge(connection, 1, 2, "same block")
+    groups.build(connection)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("group", "1"), "Group 1: 2 pictures from 2 books, 1750 to 1790"),
+        (("group", "1", "--at-most", "1"), "1 of 2 are shown, the earliest"),
+        (("reuse",), "Re-use: 1 picture appears again"),
+        (("reuse", "--places", "3"), "Above: where it appeared again"),
+    ],
+)
+def test_figures_of_groups_are_written(
+    imgsim: Run, grouped: None, tmp_path: Path, command: tuple[str, ...], says: str
+) -> None:
+    for width in ("single", "double"):
+        answer = imgsim("plot", *command, "--width", width, "--output", f"{width}.svg")
+        assert (answer.code, answer.out, answer.err) == (0, f"{width}.svg\n", "")
+        assert says in (tmp_path / f"{width}.svg").read_text("utf-8")
+
+
+def test_figures_of_groups_say_when_the_groups_are_old(
+    imgsim: Run, connection: Connection, grouped: None
+) -> None:
+    judge(connection, 3, 4, "same block")
+    for command in (("group", "1"), ("reuse",)):
+        answer = imgsim("plot", *command)
+        assert answer.code == 0
+        assert "the groups are older than 1 verdict" in answer.err
+
+
+def test_an_overlay_is_of_any_two_image_files(
+    imgsim: Run, draw: Callable[..., Image.Image], tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        draw(number).save(tmp_path / f"{number}.png")
+    answer = imgsim("plot", "overlay", "1.png", "2.png", "--turned")
+    assert (answer.code, answer.out, answer.err) == (0, "overlay-1-2.png\n", "")
+    assert (tmp_path / "overlay-1-2.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_figure_of_what_is_not_there_names_the_next_step(imgsim: Run, grouped: None) -> None:
+    assert "next: see which there are: imgsim report groups" in imgsim("plot", "group", "9").err
+    assert "no image is called 'nobody'" in imgsim("plot", "overlay", "image 1", "nobody").err

@@ -1,0 +1,141 @@
+"""Pictures laid upon each other: warped, as ink in two colours, and where their lines differ.
+
+A transform is 3 x 3 and leads from pixels of one picture to pixels of another, both counted from
+the upper left corner of the whole picture, so that the middle of a pixel is at a half.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from imgsim.evidence.ink import FLAT, REGIONS
+from imgsim.evidence.matching import moved
+from imgsim.preprocess import levelled
+
+Matrix = npt.NDArray[np.floating[Any]]
+Plane = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+Size = tuple[int, int]
+
+RED_INK, CYAN_INK = (0.84, 0.16, 0.08), (0.0, 0.64, 0.78)
+"""What they print on white, as shares of red, green and blue; over each other they are all but
+black, and the one is darker than the other to those who see no difference of colour."""
+
+LOOKED_AT = 320
+"""How many pixels the longer side has where lines are compared, as in the evidence."""
+
+SMOOTH = 3.0
+"""The blur (standard deviation, in these pixels) of where lines differ."""
+
+# OpenCV's pixels have their middle where the numbers are whole, ours where they are halved.
+_TO_OPENCV = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
+_FROM_OPENCV = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+
+
+def scaling(from_: Size, to: Size) -> Matrix:
+    """The transform from a picture to the same in another size; width and height of either."""
+    return np.diag([to[0] / from_[0], to[1] / from_[1], 1.0])
+
+
+def is_mirrored(transform: Matrix) -> bool:
+    """Whether a transform exchanges left and right."""
+    return bool(np.linalg.det(transform / transform[2, 2]) < 0)
+
+
+def warped(image: Image.Image, transform: Matrix, size: Size) -> Image.Image:
+    """A picture as it lies on a sheet, which is white where there is none of it.
+
+    Args:
+        transform: from pixels of the image to pixels of the sheet.
+        size: width and height of the sheet in pixels.
+    """
+    scale = _scale(transform, image.size)
+    if scale < 1:
+        smaller = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        transform = transform @ scaling(smaller, image.size)
+        image = image.resize(smaller, Image.Resampling.BOX)
+    laid = cv2.warpPerspective(
+        np.asarray(image),
+        _TO_OPENCV @ transform @ _FROM_OPENCV,
+        size,
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(255, 255, 255),
+    )
+    return Image.fromarray(laid)
+
+
+def covered(from_: Size, transform: Matrix, size: Size) -> npt.NDArray[np.bool_]:
+    """Which pixels (height, width) of a sheet a picture of some size covers."""
+    laid = cv2.warpPerspective(
+        np.ones(from_[::-1], np.float32), _TO_OPENCV @ transform @ _FROM_OPENCV, size
+    )
+    return np.asarray(laid > 0.99)
+
+
+def levelled_grey(image: Image.Image) -> Image.Image:
+    """The picture in grey, its paper white and its ink black."""
+    return levelled(image, max(image.size))
+
+
+def ink_of(grey: Image.Image) -> Plane:
+    """How much ink there is at each pixel (height, width): 0 for paper, 1 for black."""
+    return np.asarray(1 - np.asarray(grey, np.float32) / 255, np.float32)
+
+
+def two_colours(one: Plane, other: Plane) -> Image.Image:
+    """The ink of one in red and of the other in cyan, printed over each other on white."""
+    light = np.ones((*one.shape, 3), np.float32)
+    for plane, colour in ((one, RED_INK), (other, CYAN_INK)):
+        light *= 1 - plane[..., None] * (1 - np.array(colour, np.float32))
+    return Image.fromarray((light * 255).round().astype(np.uint8))
+
+
+def disagreement(one: Plane, other: Plane, overlap: npt.NDArray[np.bool_]) -> Plane:
+    """Where the lines of two pictures that lie upon each other differ, from 0 to 1.
+
+    That is 1 less the local correlation of their ink, weighed by how much ink there is to compare,
+    looked at as coarsely as the evidence does. Outside the overlap it is 0.
+    """
+    height, width = one.shape
+    share = min(1.0, LOOKED_AT / max(one.shape))
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    within = _resized(overlap.astype(np.float32), size) > 0.99
+    blur, side = REGIONS
+    planes = [
+        cv2.GaussianBlur(_resized(plane, size), (0, 0), blur) * within for plane in (one, other)
+    ]
+    count = np.maximum(_sum(within.astype(np.float32), side), 1e-6)
+    means = [_sum(plane, side) / count for plane in planes]
+    spreads = [
+        np.maximum(_sum(plane * plane, side) / count - mean**2, FLAT)
+        for plane, mean in zip(planes, means, strict=True)
+    ]
+    common = _sum(planes[0] * planes[1], side) / count - means[0] * means[1]
+    correlation = common / np.sqrt(spreads[0] * spreads[1])
+    inked = np.sqrt(np.maximum(*spreads) - FLAT)
+    weight = np.clip(inked / max(float(np.percentile(inked, 75)), 1e-6), 0, 1)
+    differ = cv2.GaussianBlur(np.clip(1 - correlation, 0, 1) * weight, (0, 0), SMOOTH) * within
+    return np.asarray(cv2.resize(differ, (width, height)), np.float32)
+
+
+def _scale(transform: Matrix, size: Size) -> float:
+    """How many pixels of the sheet a pixel in the middle of the picture is long."""
+    x, y = size[0] / 2, size[1] / 2
+    at = moved(transform, np.array([(x, y), (x + 1, y), (x, y + 1)]))
+    return float(np.sqrt(abs(np.linalg.det(at[1:] - at[0]))))
+
+
+def _resized(plane: Plane, size: Size) -> Plane:
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _sum(plane: npt.NDArray[Any], side: int) -> Plane:
+    return np.asarray(
+        cv2.boxFilter(plane, -1, (side, side), borderType=cv2.BORDER_CONSTANT), np.float32
+    )

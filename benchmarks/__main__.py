@@ -7,7 +7,16 @@ import signal
 import sys
 
 NAMES = (
-    *("export_memory", "index", "ingest", "ingest_memory", "neighbours", "overlap", "pairs"),
+    *(
+        "evidence",
+        "export_memory",
+        "index",
+        "ingest",
+        "ingest_memory",
+        "neighbours",
+        "overlap",
+        "pairs",
+    ),
     *("retrieval", "similar", "start", "unchanged"),
 )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsim.cli.output import say, show_table
+from imgsim.cli.output import progress_line, say, show_table
 from imgsim.cli.place import Place, pass_place
 from imgsim.errors import ImgsimError
 from imgsim.settings import UNTRAINED
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from imgsim.models import Wanted
 
 STORE = "demo"
+NEIGHBOURS, VERIFIED = 10, 4
+GROUPS_SHOWN = 5
+OF_GROUPS = ("group_id", "images", "first_year", "first_place", "last_year", "last_place")
 
 
 @click.command()
@@ -49,6 +52,8 @@ def demo(place: Place, weights: str | None) -> None:
         metadata.load(connection, folder / "metadata.csv")
         say("3. The pictures: decoded, embedded by two networks, stored")
         _ingest(connection, folder, weights)
+        say("4. The evidence: those nearest to each other laid upon each other, and grouped")
+        _verify(connection)
         _show(connection, place)
 
 
@@ -86,9 +91,20 @@ def _fresh_models(weights: str | None) -> tuple[Wanted, ...]:
     return tuple(models.Wanted(name, weights=weights) for name in models.DEFAULTS)
 
 
+def _verify(connection: Connection) -> None:
+    from imgsim import groups, models
+    from imgsim.cli.neighbours import fill
+    from imgsim.evidence import verification
+
+    fill(connection, models.stored(connection), NEIGHBOURS)
+    candidates = verification.candidates(connection, VERIFIED)
+    verified = verification.verify(connection, candidates, on_progress=progress_line("  "))
+    groups.build(connection)
+    say(f"   {sum(verified.relations.values())} pairs compared, {verified.done} were before")
+
+
 def _show(connection: Connection, place: Place) -> None:
     from imgsim import demo, models, reports, search
-    from imgsim.cli.neighbours import fill
 
     stored = models.stored(connection)
     if any(model.weights == UNTRAINED for model in stored):
@@ -99,20 +115,21 @@ def _show(connection: Connection, place: Place) -> None:
             bold=True,
             err=True,
         )
-    fill(connection, stored, 10)
     name = demo.example()
     for model in stored:
         answer = search.similar(
             connection, search.Question(name, k=5), search.find_query(connection, name), model
         )
         click.echo(f"\nNearest to {name}, by {model.name} ({model.weights}):")
-        show_table(("rank", "similarity", "name", "year", "book"), [row[:5] for row in answer.rows])
+        headings = ("rank", "similarity", "normalised", "name", "year", "book")
+        show_table(headings, [row[:6] for row in answer.rows])
     _show_finds(connection)
     first, second = stored[0].name, stored[1].name
     overlap = reports.overlap(connection, k=4, model_names=(first, second))
     click.echo(f"\nOf their 4 nearest, {first} and {second} share:")
     show_table(overlap.columns, overlap.rows)
-    _next_commands(place, name, (first, second))
+    group = _show_groups(connection)
+    _next_commands(place, name, (first, second), group)
 
 
 def _show_finds(connection: Connection) -> None:
@@ -123,12 +140,23 @@ def _show_finds(connection: Connection) -> None:
         click.echo(f"{model}: for {found} of {of} later impressions the nearest is the same plate")
 
 
-def _next_commands(place: Place, name: str, both: tuple[str, str]) -> None:
+def _show_groups(connection: Connection) -> int:
+    """Show the groups that were longest in use; the number of the first."""
+    from imgsim import reports
+
+    found = reports.reuse_groups(connection)
+    at = [found.columns.index(column) for column in OF_GROUPS]
+    click.echo(f"\n{len(found.rows)} groups of re-use; those longest in use:")
+    show_table(OF_GROUPS, [tuple(row[i] for i in at) for row in found.rows[:GROUPS_SHOWN]])
+    return int(found.rows[0][0])
+
+
+def _next_commands(place: Place, name: str, both: tuple[str, str], group: int) -> None:
     program = sys.argv[0] if "/" in sys.argv[0] and "__main__" not in sys.argv[0] else "imgsim"
     called = shlex.join([_short(program), "--store", place.store or STORE])
     click.echo("\nThree commands to try next:")
     click.echo(f"  {called} similar {name} --model {' --model '.join(both)}")
-    click.echo(f"  {called} report overlap -k 10")
+    click.echo(f"  {called} report reuse --group {group}")
     click.echo(f"  {_short(program)} ingest FOLDER-WITH-YOUR-SCANS")
 
 

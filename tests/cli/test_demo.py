@@ -44,6 +44,7 @@ def test_the_demo_finds_what_was_printed_again_without_a_network(reachable_folde
         assert [name for name, _, _ in found] == ["resnet18-print", "resnet50-print"]
         for _, right, of in found:
             assert int(right) >= 0.9 * int(of) > 20
+        assert "24 groups of re-use" in done.stdout
         asked = run(home, "--store", "demo", "report", "overlap", "-k", "10")
         assert "resnet18-print and resnet50-print" in asked.stderr
     finally:

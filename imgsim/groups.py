@@ -155,7 +155,7 @@ def _apart(connection: Connection) -> npt.NDArray[np.int64]:
         """
         select image_id, other_id
         from imgsim.verdict_pair
-        where verdict in ('copy', 'same subject', 'unrelated')
+        where not one_block
         """
     ).fetchall()
     return np.array(rows, np.int64).reshape(-1, 2)
@@ -260,7 +260,7 @@ def _summary(connection: Connection, found: Grouping, rows: _Stored, changed: bo
                 from imgsim.group_member m
                 join imgsim.image i using (image_id)
             ),
-            (select count(*) from imgsim.verdict_pair where disputed)
+            (select count(*) from imgsim.verdict_pair where one_block is null)
         """
     ).fetchone()
     assert row is not None

@@ -3,8 +3,8 @@
 --   select * from imgsim.calibration(array['resnet50'], image_ids => array[7, 2, 3],
 --       other_ids => array[9, 5, 4], same => array[true, false, true]);
 --
--- The pairs are those given, or else the ones that scholars agree on (`imgsim.verdict_pair`): same
--- block is one kind, copy, same subject and unrelated are the other. The scores are those of
+-- The pairs are those given, or else the ones that scholars agree on (`imgsim.verdict_pair`,
+-- `one_block`): same block is one kind, copy, same subject and unrelated are the other. The scores are those of
 -- `imgsim.pair_scores`, their thresholds 0.94 and the multiples of `step`, but for those up to whose
 -- next there is no pair: what holds there holds at the next as well. A pair without a score does not
 -- count for it; `labelled` and `labelled_same` are those that do. Beside precision and recall stand
@@ -45,10 +45,10 @@ begin
             using errcode = 'invalid_parameter_value';
     end if;
     if image_ids is null then
-        select array_agg(v.image_id), array_agg(v.other_id), array_agg(v.verdict = 'same block')
+        select array_agg(v.image_id), array_agg(v.other_id), array_agg(v.one_block)
         into image_ids, other_ids, same
         from imgsim.verdict_pair v
-        where v.verdict is not null;
+        where v.one_block is not null;
     end if;
     if coalesce(cardinality(image_ids), 0) = 0 then
         raise exception 'there are no verdicts to measure with'

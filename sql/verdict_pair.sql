@@ -2,7 +2,8 @@
 --   select * from imgsim.verdict_pair where disputed;
 --
 -- The latest verdict of each scholar counts. Where two say different things the pair is disputed
--- and `verdict` is null; `said` tells who says what.
+-- and `verdict` is null; `said` tells who says what. `one_block` is what they agree on as to that: a
+-- copy to one and unrelated to another is not of one block. Null where some say it is, some not.
 -- needs: verdict_current
 create or replace view imgsim.verdict_pair as
 select
@@ -13,6 +14,10 @@ select
     count(*) as scholars,
     string_agg(c.by || ': ' || c.verdict, '; ' order by c.by collate "C") as said,
     string_agg(c.note, '; ' order by c.by collate "C") as notes,
-    max(c.at) as at
+    max(c.at) as at,
+    case
+        when bool_and(c.verdict = 'same block') then true
+        when not bool_or(c.verdict = 'same block') then false
+    end as one_block
 from imgsim.verdict_current c
 group by c.image_id, c.other_id;

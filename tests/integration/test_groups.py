@@ -121,6 +121,15 @@ def test_where_scholars_contradict_each_other_the_evidence_decides(connection: C
     }
 
 
+def test_copy_to_one_and_unrelated_to_another_is_not_of_one_block(connection: Connection) -> None:
+    chain(connection)
+    judge(connection, A, D, "unrelated", by="Mary Jones")
+    judge(connection, A, D, "copy", by="John Smith")
+    built = groups.build(connection)
+    assert (built.separated, built.disputed) == (1, 0)
+    assert partition(connection) == [[A, B], [C, D]]
+
+
 def test_evidence_links_from_the_least_probability_and_parts_only_when_asked(
     connection: Connection,
 ) -> None:
@@ -323,7 +332,7 @@ def test_groups_are_sorted_and_chosen_as_asked(shelf: Connection) -> None:
 
 def test_one_group_can_be_asked_for(shelf: Connection) -> None:
     (two,) = rows(shelf, "select group_id from imgsim.group_member where image_id = 7")
-    assert [row[2] for row in reports.reuse(shelf, group=two[0]).rows] == [7, 8]
+    assert [row[2] for row in reports.reuse(shelf, group=two[0]).rows] == ["image 7", "image 8"]
     assert len(reports.reuse(shelf).rows) == 8
     with pytest.raises(NotFoundError, match="no group 99"):
         reports.reuse(shelf, group=99)

@@ -88,7 +88,7 @@ def chosen(connection: Connection, names: Sequence[str]) -> list[Model]:
     """
     if names:
         return [named(connection, name) for name in dict.fromkeys(names)]
-    return [_default(connection, 2)]
+    return [_default(connection)]
 
 
 def chosen_pair(connection: Connection, names: Sequence[str]) -> tuple[Model, Model]:
@@ -111,10 +111,10 @@ def chosen_pair(connection: Connection, names: Sequence[str]) -> tuple[Model, Mo
     return first, second
 
 
-def _default(connection: Connection, place: int) -> Model:
+def _default(connection: Connection, place: int | None = None) -> Model:
     if not stored(connection):
         raise NotFoundError("the store is empty", "take pictures in first: imgsim ingest FOLDER")
-    row = connection.execute("select imgsim.default_model(%s)", [place]).fetchone()
+    row = connection.execute("select imgsim.default_model(%s::integer)", [place]).fetchone()
     assert row
     return named(connection, row[0])
 

@@ -9,7 +9,7 @@
 create or replace function imgsim.agreement(
     k integer default 4,
     model_a text default imgsim.default_model(1),
-    model_b text default imgsim.default_model()
+    model_b text default imgsim.default_model(2)
 )
 returns table (
     rank integer,

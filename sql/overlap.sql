@@ -6,7 +6,7 @@
 create or replace function imgsim.overlap(
     k integer default 4,
     model_a text default imgsim.default_model(1),
-    model_b text default imgsim.default_model(),
+    model_b text default imgsim.default_model(2),
     only_images bigint[] default null
 )
 returns table (

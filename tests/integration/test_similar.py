@@ -328,3 +328,22 @@ def test_lists_of_all_other_images_answer_any_k(connection: Connection) -> None:
     model = store(connection, "resnet50", clustered(8, 32))
     neighbours.bring_up_to_date(connection, [model], 10)
     assert ids(ask(connection, "3, k => 50")) == brute_force(connection, model, 7)[3]
+
+
+def test_of_imgsims_own_models_the_better_is_asked_where_none_is_named(
+    connection: Connection,
+) -> None:
+    def meant() -> tuple[object, ...]:
+        row = connection.execute(
+            "select imgsim.default_model(), imgsim.default_model(1), imgsim.default_model(2)"
+        ).fetchone()
+        assert row is not None
+        return tuple(row)
+
+    store(connection, "resnet50-print", clustered(4, 8))
+    assert meant() == ("resnet50-print", "resnet50-print", "resnet50-print")
+    for name in ("resnet18-print", "resnet18", "resnet50"):
+        connection.execute("select imgsim.add_model(%s, %s, 8, 'none', %s, 'fit')", [name] * 3)
+        if name == "resnet18-print":
+            assert meant() == ("resnet18-print", "resnet18-print", "resnet50-print")
+    assert meant() == ("resnet50", "resnet18", "resnet50")

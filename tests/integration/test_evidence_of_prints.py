@@ -61,11 +61,11 @@ def of_one_book(names: Iterable[str], *books: str) -> Pairs:
 def test_small_initials_of_one_block_are_told_from_other_blocks_of_like_design(
     print_: Features, blocks: dict[str, tuple[str, str]]
 ) -> None:
-    some = [name for name in blocks if name.startswith("wither")][::4]
+    some = [name for name in blocks if name.startswith("wither")][::5]
     pairs = of_one_book(some, "wither")
     relations = [each.relation == SAME for each in judged(print_, pairs)]
     same = [blocks[one][1] == blocks[other][1] for one, other in pairs]
-    assert sum(same) > 40
+    assert sum(same) > 30
     found = sum(r and s for r, s in zip(relations, same, strict=True))
     assert found / sum(same) >= 0.95
     assert found / sum(relations) >= 0.99
@@ -92,10 +92,10 @@ def test_different_pictures_in_one_frame_are_not_called_the_same_block(
 ) -> None:
     folder = "bewick_select_fables"
     with (prints / folder / "shared_frame_pairs.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))[::3]
+        rows = list(csv.DictReader(file))[::5]
     pairs = [(f"{folder}/{row['file_a']}", f"{folder}/{row['file_b']}") for row in rows]
     relations = [each.relation for each in judged(print_, pairs)]
-    assert len(relations) > 20
+    assert len(relations) > 12
     assert SAME not in relations
     assert "same block in part" in relations
 
@@ -106,15 +106,15 @@ def test_a_plate_is_found_on_the_scan_of_its_page(
     book = "curtis_botanical_magazine"
     pages = [name for name in blocks if name.startswith(f"{book}/v07_page_scans")]
     plates = {blocks[name]: name for name in blocks if name.startswith(f"{book}/v07_i")}
-    pairs = [(page, plates[blocks[page]]) for page in pages][::2]
+    pairs = [(page, plates[blocks[page]]) for page in pages][::3]
     relations = [each.relation for each in judged(print_, pairs)]
-    assert len(relations) == 18
-    assert sum(relation == SAME for relation in relations) >= 17
+    assert len(relations) == 12
+    assert sum(relation == SAME for relation in relations) >= 11
 
 
 def test_mirrored_prints_are_found_and_called_mirrored(print_: Features, prints: Path) -> None:
     names = [str(p.relative_to(prints)) for p in sorted((prints / "orbis_pictus").glob("*"))]
-    names = [name for name in names if name.endswith((".png", ".jpg"))][::12]
+    names = [name for name in names if name.endswith((".png", ".jpg"))][::18]
     for name in names:
         with Image.open(prints / name) as opened:
             mirrored = features.find(ImageOps.mirror(images.to_grey_or_rgb(opened)))

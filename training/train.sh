@@ -22,10 +22,18 @@ train() {
     "$prints"/curtis_botanical_magazine/v0[1-689]_* "$prints"/curtis_botanical_magazine/v1*_* \
     "$prints/ashton_chapbooks" "$prints/banbury_chapbooks" "$prints/bewick_select_fables" \
     "$prints/orbis_pictus" "$folder/drawn"
+}
+
+keep() {
+  name=$1
   cp "$folder/$name/weights.pt" "$here/imgsim/weights/$name.pt"
   cp "$folder/$name/weights.json" "$here/imgsim/weights/$name.json"
 }
 
 train resnet18-print --from resnet18 --steps 900
-train resnet50-print --from resnet50 --teacher resnet18-print \
+keep resnet18-print
+train resnet50-begun --from resnet50 --teacher resnet18-print \
   --steps 650 --batch-size 128 --sides 64 96 128
+train resnet50-print --from resnet50-begun --teacher resnet18-print \
+  --steps 150 --batch-size 128 --sides 96 112 128 --rate 0.0006
+keep resnet50-print

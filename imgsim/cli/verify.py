@@ -100,6 +100,9 @@ def _tell(images: tuple[str, ...], judged: Judgement, stored: bool) -> None:
     mirrored = ", mirrored" if judged.mirrored and judged.relation != "unrelated" else ""
     sure = min(judged.probability, MOST_SURE)
     click.echo(f"{judged.relation}{mirrored} (probability {sure:.3f})")
+    if judged.reason:
+        click.echo(judged.reason)
+        return
     if judged.box is None:
         click.echo(f"{judged.inliers} points match, too few to lay one upon the other")
         return

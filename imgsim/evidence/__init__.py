@@ -46,11 +46,12 @@ def compare(
         _features(connection, query, text)
         for query, text in zip(queries, (image, other), strict=True)
     )
-    stored = None not in ids
-    if stored:
-        pair = Pair(int(ids[0] or 0), int(ids[1] or 0))
-        verification.verify(connection, [pair], turned, again)
-    return Compared(judgement.judge(one, two, turned), stored)
+    if ids[0] is None or ids[1] is None:
+        return Compared(judgement.judge(one, two, turned), False)
+    pair = Pair(*sorted((ids[0], ids[1])))
+    verification.verify(connection, [pair], turned, again)
+    kept = verification.kept(connection, pair)
+    return Compared(kept if pair.image_id == ids[0] else kept.reversed(), True)
 
 
 def _features(connection: Connection, query: Query, called: str) -> LocalFeatures:

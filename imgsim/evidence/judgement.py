@@ -70,6 +70,19 @@ class Judgement:
     reason: str | None = None
     registration: Registration | None = None
 
+    def reversed(self) -> Judgement:
+        """The same, seen from the other picture; without the inliers."""
+        back = None if self.transform is None else np.linalg.inv(self.transform)
+        return replace(
+            self,
+            coverage=self.other_coverage,
+            other_coverage=self.coverage,
+            transform=None if back is None else back / back[2, 2],
+            box=self.other_box,
+            other_box=self.box,
+            registration=None,
+        )
+
 
 def judge(one: LocalFeatures, other: LocalFeatures, turned: bool = False) -> Judgement:
     """Compare two pictures, upright and mirrored; the better evidence of the two counts.

@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 from psycopg.types.json import Jsonb
 
 from imgsim import images
 from imgsim.comparison.workers import in_parallel
 from imgsim.database.connection import Connection
 from imgsim.database.turns import turn
+from imgsim.errors import NotFoundError
 from imgsim.evidence import features, judgement
 from imgsim.evidence.features import LocalFeatures
 from imgsim.evidence.judgement import Judgement
@@ -125,6 +127,37 @@ def stored_features(connection: Connection, ids: Sequence[int]) -> dict[int, Loc
 def find_features(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
     """Find the features of images that have none yet; which cannot be read, and why."""
     return _find(connection, sorted(set(ids)), silent)
+
+
+def kept(connection: Connection, pair: Pair) -> Judgement:
+    """What is stored of a pair that was verified, without the inliers themselves.
+
+    Raises:
+        NotFoundError: one of the two was removed meanwhile.
+    """
+    row = connection.execute(
+        """
+        select relation, probability, mirrored, inliers, coverage, other_coverage, correlation,
+            transform, box, other_box, reason
+        from imgsim.verification
+        where image_id = %s and other_id = %s
+        """,
+        pair,
+    ).fetchone()
+    if row is None:
+        raise NotFoundError(
+            f"of the images {pair.image_id} and {pair.other_id} one was removed meanwhile",
+            "give two that are stored",
+        )
+    relation, probability, mirrored, inliers, coverage, other_coverage, correlation = row[:7]
+    transform, box, other_box, reason = row[7:]
+    return Judgement(
+        *(relation, probability, mirrored, inliers, coverage, other_coverage, correlation),
+        None if transform is None else np.reshape(transform, (3, 3)),
+        None if box is None else tuple(box),
+        None if other_box is None else tuple(other_box),
+        reason,
+    )
 
 
 def _forget_outdated(connection: Connection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -242,3 +243,24 @@ def test_a_large_jpeg_is_read_reduced_and_told_in_its_own_pixels(
     assert relation == "same block"
     assert scale == pytest.approx(8, rel=0.02)
     assert box[2] > 4000
+
+
+def test_of_two_stored_pictures_what_is_told_is_what_is_kept_whichever_comes_first(
+    connection: Connection, three: tuple[int, int, int]
+) -> None:
+    here = evidence.compare(connection, "one", "two").judgement
+    there = evidence.compare(connection, "two", "one").judgement
+    row = connection.execute(
+        "select probability, coverage, other_coverage, box, other_box from imgsim.verification"
+    ).fetchone()
+    assert row is not None
+    assert here.box is not None
+    assert here.other_box is not None
+    assert (here.probability, here.coverage, here.other_coverage) == row[:3]
+    assert [list(here.box), list(here.other_box)] == list(row[3:])
+    assert (there.coverage, there.other_coverage) == (here.other_coverage, here.coverage)
+    assert (there.box, there.other_box) == (here.other_box, here.box)
+    assert here.transform is not None
+    assert there.transform is not None
+    round_trip = there.transform @ here.transform
+    assert round_trip / round_trip[2, 2] == pytest.approx(np.eye(3), abs=1e-6)

@@ -27,12 +27,12 @@ from benchmarks import measure
 from benchmarks.export_memory import peak_of
 from benchmarks.retrieval import PRINTS, reprint
 from benchmarks.stores import temporary_store
-from imgsim import images
-from imgsim.comparison.workers import in_parallel
 from imgsim.database.connection import Connection
-from imgsim.evidence import features, ink, judgement, matching
-from imgsim.evidence.features import LocalFeatures
-from imgsim.evidence.judgement import Judgement
+from imgsim.images import decoding
+from imgsim.reuse.evidence import features, ink, judgement, matching
+from imgsim.reuse.evidence.features import LocalFeatures
+from imgsim.reuse.evidence.judgement import Judgement
+from imgsim.work import in_parallel
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -99,7 +99,7 @@ class Prints:
     def image(self, name: str) -> Image.Image:
         """A print, grey or RGB."""
         with Image.open(self._folder / name) as opened:
-            return images.to_grey_or_rgb(opened).copy()
+            return decoding.to_grey_or_rgb(opened).copy()
 
     def features(self, name: str) -> LocalFeatures:
         """Its features as they are kept: packed and unpacked."""

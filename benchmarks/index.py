@@ -16,9 +16,9 @@ import numpy as np
 from benchmarks import measure
 from benchmarks.measure import Timing
 from benchmarks.stores import IMAGES, model_with, pooled_features, temporary_store
-from imgsim import embedding_index
 from imgsim.database.connection import Connection
-from imgsim.models import Model
+from imgsim.networks.models import Model
+from imgsim.similarity import index
 
 K = 10
 SAMPLE = 200
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _measure(connection: Connection, model: Model, images: int, runs: int) -> None:
     builders: dict[str, Callable[[], object]] = {
-        "imgsim": lambda: embedding_index.build(connection, model),
+        "imgsim": lambda: index.build(connection, model),
         "imgsim, one process": lambda: alone(connection, model),
         "the defaults": lambda: by_default(connection, model),
     }
@@ -69,7 +69,7 @@ def _measure(connection: Connection, model: Model, images: int, runs: int) -> No
 def alone(connection: Connection, model: Model) -> None:
     """Ours, without other processes."""
     connection.execute("set max_parallel_maintenance_workers = 0")
-    embedding_index.build(connection, model)
+    index.build(connection, model)
     connection.execute("reset max_parallel_maintenance_workers")
 
 

@@ -29,15 +29,17 @@ from PIL import Image
 
 from benchmarks import measure
 from benchmarks.stores import temporary_store
-from imgsim import embedding, files, images, inference, models, networks, plates
 from imgsim.database.connection import Connection
-from imgsim.embedding import Embedder
-from imgsim.files import Found
-from imgsim.images import Picture
+from imgsim.demo import plates
+from imgsim.images import decoding, files
+from imgsim.images.decoding import Picture
+from imgsim.images.files import Found
+from imgsim.images.preprocess import draft_size, prepare
 from imgsim.ingest import ingest
 from imgsim.ingest.pipeline import Options, Summary
-from imgsim.networks import IMAGENET_DEVIATION, IMAGENET_MEAN
-from imgsim.preprocess import draft_size, prepare
+from imgsim.networks import architectures, embedding, inference, models
+from imgsim.networks.architectures import IMAGENET_DEVIATION, IMAGENET_MEAN
+from imgsim.networks.embedding import Embedder
 from imgsim.settings import UNTRAINED
 
 Pixels = npt.NDArray[np.uint8]
@@ -159,14 +161,14 @@ def empty(connection: Connection) -> None:
         connection.execute(f"vacuum imgsim.{model.embedding_table}".encode())
 
 
-def load() -> list[networks.Network]:
+def load() -> list[architectures.Network]:
     """Both networks."""
-    return [networks.load(name, UNTRAINED) for name in BOTH]
+    return [architectures.load(name, UNTRAINED) for name in BOTH]
 
 
 def decoded(found: Found) -> list[Pixels]:
     """A file's pictures, resized."""
-    pictures = images.decode(found, lambda width, height: draft_size(["fit"], width, height))
+    pictures = decoding.decode(found, lambda width, height: draft_size(["fit"], width, height))
     return [prepare("fit", picture.image) for picture in pictures if isinstance(picture, Picture)]
 
 
@@ -201,7 +203,7 @@ def plain(files: Sequence[Found]) -> list[npt.NDArray[np.float32]]:
     for network in load():
         with torch.inference_mode():
             for found in files:
-                picture = next(images.decode(found))
+                picture = next(decoding.decode(found))
                 if isinstance(picture, Picture):
                     features = network.module(tensor(prepare("fit", picture.image)))
                     vectors.append(torch.nn.functional.normalize(features).numpy())

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 from benchmarks import measure
 from benchmarks.stores import IMAGES, model_with, pooled_features, temporary_store
-from imgsim import neighbours
 from imgsim.database.connection import Connection
-from imgsim.models import Model
+from imgsim.networks.models import Model
+from imgsim.similarity import neighbours
 from tests.vectors import Vectors
 
 K = 10

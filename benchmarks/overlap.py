@@ -12,9 +12,10 @@ import pandas as pd
 
 from benchmarks import measure
 from benchmarks.stores import IMAGES, model_with, temporary_store, two_models
-from imgsim import neighbours, reports
+from imgsim import reports
 from imgsim.database.connection import Connection
-from imgsim.models import Model
+from imgsim.networks.models import Model
+from imgsim.similarity import neighbours
 
 K = 4
 

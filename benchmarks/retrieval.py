@@ -25,10 +25,11 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from benchmarks import measure
-from imgsim import bundled, images, preprocess
 from imgsim.errors import WeightsError
-from imgsim.files import Found, Refused
-from imgsim.training import ephemera
+from imgsim.images import decoding, preprocess
+from imgsim.images.files import Found, Refused
+from imgsim.networks import bundled
+from imgsim.networks.training import ephemera
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -123,7 +124,7 @@ def read(folder: Path) -> Prints:
 
 def _opened(path: Path) -> Image.Image:
     status = path.stat()
-    item = next(images.decode(Found(str(path), status.st_size, status.st_mtime_ns)))
+    item = next(decoding.decode(Found(str(path), status.st_size, status.st_mtime_ns)))
     assert not isinstance(item, Refused), item
     return item.image
 
@@ -271,13 +272,13 @@ def _hasher(imagehash: Any, side: int) -> Embed:
 
 
 def _network(text: str, preprocessing: str | None) -> tuple[str, Embed]:
-    from imgsim import embedding, models, networks
+    from imgsim.networks import architectures, embedding, models
     from imgsim.settings import PRETRAINED
 
     name, _, file = text.partition("=")
     architecture = bundled.BUNDLED.get(name, name)
     given = file or (name if name in bundled.BUNDLED else PRETRAINED)
-    network = networks.load(architecture, given)
+    network = architectures.load(architecture, given)
     prepared = preprocessing or models.preprocess_for(network)
     devices = embedding.choose_devices()
     precision = embedding.choose_precision("auto", devices[0])

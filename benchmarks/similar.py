@@ -19,8 +19,9 @@ import numpy as np
 
 from benchmarks import measure
 from benchmarks.stores import BLOCK, IMAGES, model_with, pooled_features, temporary_store
-from imgsim import embedding_index, models, neighbours
 from imgsim.database.connection import Connection
+from imgsim.networks import models
+from imgsim.similarity import index, neighbours
 from tests.vectors import Vectors
 
 K = 10
@@ -75,7 +76,7 @@ def _measure(connection: Connection, images: int, dimension: int, queries: int, 
     vectors = pooled_features(dimension, images=images)
     model = model_with(connection, _name(images), vectors)
     began = time.perf_counter()
-    embedding_index.build(connection, model)
+    index.build(connection, model)
     seconds = time.perf_counter() - began
     rows = sorted(np.random.default_rng(2).choice(images, queries, replace=False).tolist())
     asked = Asked(rows, nearest(vectors, rows))

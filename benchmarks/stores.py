@@ -12,7 +12,7 @@ import numpy as np
 from imgsim.database import connection as database
 from imgsim.database import embedded
 from imgsim.database.connection import Connection
-from imgsim.models import Model
+from imgsim.networks.models import Model
 from imgsim.settings import ExternalServer, Settings
 from tests.vectors import Vectors, clustered, store
 

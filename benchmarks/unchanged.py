@@ -12,11 +12,11 @@ from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.stores import temporary_store
-from imgsim import models
 from imgsim.cli.progress import ingest_progress
 from imgsim.database.connection import Connection
 from imgsim.ingest import ingest
 from imgsim.ingest.pipeline import Options, Summary
+from imgsim.networks import models
 
 PER_FOLDER = 1000
 ROWS = """

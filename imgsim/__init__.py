@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from imgsim.version import __version__
 
 if TYPE_CHECKING:
-    from imgsim.store import Store, connect
+    from imgsim.api import Store, connect
 
 __all__ = ["Store", "__version__", "connect"]
 
@@ -20,7 +20,7 @@ __all__ = ["Store", "__version__", "connect"]
 def __getattr__(name: str) -> Any:
     # The command line imports this package too, and has no use for the API and what it loads.
     if name in ("Store", "connect"):
-        from imgsim import store
+        from imgsim import api
 
-        return getattr(store, name)
+        return getattr(api, name)
     raise AttributeError(f"module 'imgsim' has no attribute {name!r}")

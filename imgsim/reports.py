@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from imgsim import calibration as calibrating
-from imgsim import groups, models, neighbours, pairs
 from imgsim.bibliography import identifiers
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError
-from imgsim.progress import Progress, silent
+from imgsim.networks import models
+from imgsim.reuse import calibration as calibrating
+from imgsim.reuse import groups
+from imgsim.similarity import neighbours, pairs
+from imgsim.work import Progress, silent
 
 THRESHOLD = pairs.THRESHOLD
 LOWEST_COUNTED = 0.80

@@ -17,8 +17,8 @@ import torch
 import torchvision
 from PIL import Image
 
-from imgsim import networks
 from imgsim.__main__ import run
+from imgsim.networks import architectures
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 HERBAL, GARDEN, LINKED = "0001700104", "0024300200", "0096240010"
@@ -79,7 +79,7 @@ def settle(place: Path, urls: dict[str, str], patch: pytest.MonkeyPatch) -> None
     patch.setenv("TORCH_HOME", str(place / "torch"))
     patch.setenv("PYTHONPATH", str(CHECKOUT))
     patch.setenv("PATH", f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    patch.setattr(networks, "pretrained_url", lambda name, weights: urls[name])
+    patch.setattr(architectures, "pretrained_url", lambda name, weights: urls[name])
 
 
 def lay(place: Path, draw: Draw) -> None:

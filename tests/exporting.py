@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from imgsim import export, neighbours, pairs
+from imgsim import export
 from imgsim.database.connection import Connection
 from imgsim.export import Outcome, Target
 from imgsim.export.joined import Joined
-from imgsim.models import Model
+from imgsim.networks.models import Model
+from imgsim.similarity import neighbours, pairs
 from tests.vectors import clustered, store
 
 TITLE = 'A "curious" herbal,\nvol. 1; § 書'

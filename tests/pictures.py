@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-from imgsim import files
 from imgsim.database.connection import Connection
-from imgsim.files import Found
+from imgsim.images import files
+from imgsim.images.files import Found
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from psycopg import sql
 
-from imgsim import models
 from imgsim.database.connection import Connection
+from imgsim.networks import models
 
 FAST = models.Wanted("shufflenet_v2_x0_5", weights="untrained")
 """A small network, for tests in which the vectors do not matter."""

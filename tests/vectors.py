@@ -9,8 +9,8 @@ import numpy.typing as npt
 from pgvector import HalfVector
 from psycopg import sql
 
-from imgsim import models
 from imgsim.database.connection import Connection
+from imgsim.networks import models
 
 Vectors = npt.NDArray[np.float32]
 

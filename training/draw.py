@@ -16,7 +16,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
-from imgsim import plates
+from imgsim.demo import plates
 
 PLATES, INITIALS, ORNAMENTS = 500, 1000, 400
 FACES = Path(matplotlib.get_data_path(), "fonts", "ttf")

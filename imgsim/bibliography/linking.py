@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imgsim.bibliography import identifiers
-from imgsim.bibliography.tables import Row, TableFile, Tally, open_table
 from imgsim.database.connection import Connection
-from imgsim.files import path_text
+from imgsim.formats.reading import Row, TableFile, Tally, open_table
+from imgsim.images.files import path_text
 
 BATCH = 10_000
 

@@ -11,8 +11,8 @@ from psycopg import sql
 
 from imgsim.bibliography import identifiers
 from imgsim.bibliography.identifiers import DOCUMENT_COLUMNS, NUMBER_COLUMNS, YEAR_COLUMNS
-from imgsim.bibliography.tables import MISSING, Row, TableFile, Tally, open_table
 from imgsim.database.connection import Connection, Table, table
+from imgsim.formats.reading import MISSING, Row, TableFile, Tally, open_table
 
 KEY = "ecco_id"
 ORIGINAL = "_original"

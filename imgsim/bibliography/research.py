@@ -10,9 +10,9 @@ from pathlib import Path
 
 from psycopg import sql
 
-from imgsim.bibliography.tables import TableFile, Tally, open_table
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError
+from imgsim.formats.reading import TableFile, Tally, open_table
 from imgsim.version import __version__
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from imgsim.comparison.products import Multiplied
+    from imgsim.similarity.comparison.products import Multiplied
 
 CPU = "cpu"
 
@@ -23,9 +23,9 @@ def multiplied_on(device: str) -> Multiplied:
         ImgsimError: there is no such device here.
     """
     if device == CPU:
-        from imgsim.comparison.products import OnProcessor
+        from imgsim.similarity.comparison.products import OnProcessor
 
         return OnProcessor
-    from imgsim.comparison.graphics import on_device
+    from imgsim.similarity.comparison.devices import on_device
 
     return on_device(device)

@@ -16,7 +16,7 @@ from imgsim.settings import UNTRAINED
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
-    from imgsim.models import Wanted
+    from imgsim.networks.models import Wanted
 
 STORE = "demo"
 NEIGHBOURS, VERIFIED = 10, 4
@@ -36,15 +36,15 @@ def demo(place: Place, weights: str | None) -> None:
 
     Everything happens in a store of its own, which `imgsim --store demo …` opens again.
     """
-    from imgsim import demo
     from imgsim.bibliography import metadata
+    from imgsim.demo import corpus
 
     place = place.with_store(STORE)
     if place.database:
         raise ImgsimError("the demo keeps to a store of its own", "leave --database out")
     folder = _corpus_folder(place)
-    say(f"1. The corpus: {demo.DESIGNS} plates, {demo.REPRINTED} of them printed again later")
-    drawn = demo.draw(folder, _drawing)
+    say(f"1. The corpus: {corpus.DESIGNS} plates, {corpus.REPRINTED} of them printed again later")
+    drawn = corpus.draw(folder, _drawing)
     say(f"   {'drawn in' if drawn else 'is in'} {folder}")
 
     say("2. The store: PostgreSQL with pgvector, run by imgsim itself")
@@ -71,9 +71,10 @@ def _drawing(done: int, of: int) -> None:
 
 
 def _ingest(connection: Connection, folder: Path, weights: str | None) -> None:
-    from imgsim import ingest, models
+    from imgsim import ingest
     from imgsim.cli.progress import ingest_progress
     from imgsim.ingest import pipeline
+    from imgsim.networks import models
 
     known = models.stored(connection)
     wanted = tuple(models.Wanted(m.name) for m in known) or _fresh_models(weights)
@@ -84,7 +85,7 @@ def _ingest(connection: Connection, folder: Path, weights: str | None) -> None:
 
 
 def _fresh_models(weights: str | None) -> tuple[Wanted, ...]:
-    from imgsim import bundled, models
+    from imgsim.networks import bundled, models
 
     if weights is None:
         return tuple(models.Wanted(name) for name in bundled.BUNDLED)
@@ -92,9 +93,10 @@ def _fresh_models(weights: str | None) -> tuple[Wanted, ...]:
 
 
 def _verify(connection: Connection) -> None:
-    from imgsim import groups, models
     from imgsim.cli.neighbours import fill
-    from imgsim.evidence import verification
+    from imgsim.networks import models
+    from imgsim.reuse import groups
+    from imgsim.reuse.evidence import verification
 
     fill(connection, models.stored(connection), NEIGHBOURS)
     candidates = verification.candidates(connection, VERIFIED)
@@ -104,7 +106,10 @@ def _verify(connection: Connection) -> None:
 
 
 def _show(connection: Connection, place: Place) -> None:
-    from imgsim import demo, models, reports, search
+    from imgsim import reports
+    from imgsim.demo import corpus
+    from imgsim.networks import models
+    from imgsim.similarity import search
 
     stored = models.stored(connection)
     if any(model.weights == UNTRAINED for model in stored):
@@ -115,7 +120,7 @@ def _show(connection: Connection, place: Place) -> None:
             bold=True,
             err=True,
         )
-    name = demo.example()
+    name = corpus.example()
     for model in stored:
         answer = search.similar(
             connection, search.Question(name, k=5), search.find_query(connection, name), model
@@ -133,10 +138,11 @@ def _show(connection: Connection, place: Place) -> None:
 
 
 def _show_finds(connection: Connection) -> None:
-    from imgsim import demo, reports
+    from imgsim import reports
+    from imgsim.demo import corpus
 
     for model, nearest in reports.nearest_names(connection).items():
-        found, of = demo.first_find(nearest)
+        found, of = corpus.first_find(nearest)
         click.echo(f"{model}: for {found} of {of} later impressions the nearest is the same plate")
 
 

@@ -9,9 +9,9 @@ from collections import Counter
 import click
 
 from imgsim.cli.output import LINE_SECONDS, say, time_left, warn
-from imgsim.training import Reader
-from imgsim.training.loop import Epoch, State
-from imgsim.training.pictures import Gathered
+from imgsim.networks.training import Reader
+from imgsim.networks.training.gathering import Gathered
+from imgsim.networks.training.loop import Epoch, State
 
 
 class Shown(Reader):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imgsim.database.connection import Connection
     from imgsim.export import Outcome, Target
     from imgsim.export.joined import Joined
-    from imgsim.models import Model
+    from imgsim.networks.models import Model
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -93,7 +93,7 @@ def neighbours(
     In psql: select * from imgsim.neighbour_ecco;
     """
     from imgsim import export as exports
-    from imgsim.export import joined_likeness
+    from imgsim.export import of_likeness
 
     target = _target("neighbours", TABLES + GRAPHS, **output)
     with place.connect() as connection:
@@ -101,7 +101,7 @@ def neighbours(
         if not other_documents_only:
             fill_neighbours(connection, [model], k)
         with exports.one_moment(connection):
-            joined = joined_likeness.neighbour_lists(
+            joined = of_likeness.neighbour_lists(
                 connection, model, k, threshold, other_documents_only
             )
             options = {
@@ -134,14 +134,14 @@ def pairs(
     In psql: select * from imgsim.pair_ecco where similarity >= 0.94;
     """
     from imgsim import export as exports
-    from imgsim.export import joined_likeness
+    from imgsim.export import of_likeness
 
     target = _target("pairs", TABLES + GRAPHS, **output)
     with place.connect() as connection:
         model = _model(connection, name)
         fill_pairs(connection, [model], threshold, at_most)
         with exports.one_moment(connection):
-            joined = joined_likeness.like_pairs(connection, model, threshold, other_documents_only)
+            joined = of_likeness.like_pairs(connection, model, threshold, other_documents_only)
             options = {"threshold": threshold, "other_documents_only": other_documents_only}
             outcome = exports.write(connection, joined, target, model, options)
     _report(joined.title, outcome)
@@ -161,14 +161,14 @@ def groups_of_books(
     In psql: select * from imgsim.book_graph('resnet50', 0.94);
     """
     from imgsim import export as exports
-    from imgsim.export import joined_likeness
+    from imgsim.export import of_likeness
 
     target = _target("groups-of-books", TABLES + GRAPHS, **output)
     with place.connect() as connection:
         model = _model(connection, name)
         fill_pairs(connection, [model], threshold, at_most)
         with exports.one_moment(connection):
-            joined = joined_likeness.books_sharing(connection, model, threshold)
+            joined = of_likeness.books_sharing(connection, model, threshold)
             outcome = exports.write(connection, joined, target, model, {"threshold": threshold})
     _report(joined.title, outcome)
 
@@ -181,9 +181,9 @@ def reuse_groups(place: Place, /, **output: Any) -> None:
 
     In psql: select * from imgsim.reuse_group;
     """
-    from imgsim.export import joined_groups
+    from imgsim.export import of_groups
 
-    _export_groups(place, "groups", joined_groups.reuse_groups, output)
+    _export_groups(place, "groups", of_groups.reuse_groups, output)
 
 
 @export.command("group-members")
@@ -194,9 +194,9 @@ def group_members(place: Place, /, **output: Any) -> None:
 
     In psql: select * from imgsim.reuse_event;
     """
-    from imgsim.export import joined_groups
+    from imgsim.export import of_groups
 
-    _export_groups(place, "group-members", joined_groups.reuse_events, output)
+    _export_groups(place, "group-members", of_groups.reuse_events, output)
 
 
 @export.command("group-books")
@@ -207,9 +207,9 @@ def group_books(place: Place, /, **output: Any) -> None:
 
     In psql: select * from imgsim.reuse_document;
     """
-    from imgsim.export import joined_groups
+    from imgsim.export import of_groups
 
-    _export_groups(place, "group-books", joined_groups.books_of_groups, output)
+    _export_groups(place, "group-books", of_groups.books_of_groups, output)
 
 
 @export.command()
@@ -257,11 +257,11 @@ def verdicts(place: Place, /, **output: Any) -> None:
     In psql: select * from imgsim.verdict_ecco;
     """
     from imgsim import export as exports
-    from imgsim.export import joined_verdicts
+    from imgsim.export import of_verdicts
 
     target = _target("verdicts", TABLES, **output)
     with place.connect() as connection, exports.one_moment(connection):
-        rows = joined_verdicts.all_verdicts(connection)
+        rows = of_verdicts.all_verdicts(connection)
         outcome = exports.write(connection, rows, target)
     _report(rows.title, outcome)
 
@@ -291,7 +291,7 @@ def _export_groups(
     place: Place, stem: str, joined: Callable[[Connection], Joined], output: dict[str, Any]
 ) -> None:
     from imgsim import export as exports
-    from imgsim import groups
+    from imgsim.reuse import groups
 
     target = _target(stem, TABLES + GRAPHS, **output)
     with place.connect() as connection:
@@ -325,7 +325,7 @@ def _target(
 
 
 def _model(connection: Connection, name: str | None) -> Model:
-    from imgsim import models
+    from imgsim.networks import models
 
     (model,) = models.chosen(connection, [name] if name else [])
     if model.weights == UNTRAINED:

@@ -12,7 +12,7 @@ from imgsim.cli.place import Place, pass_place
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
-    from imgsim.groups import Built
+    from imgsim.reuse.groups import Built
 
 
 @click.command()
@@ -42,7 +42,7 @@ def group(place: Place, least: float, tightness: float, parts: bool) -> None:
 
     In psql: select * from imgsim.reuse_group;
     """
-    from imgsim import groups
+    from imgsim.reuse import groups
 
     with place.connect() as connection:
         built = groups.build(connection, least=least, tightness=tightness, parts=parts)
@@ -61,7 +61,7 @@ def group(place: Place, least: float, tightness: float, parts: bool) -> None:
 
 def warn_of_older(connection: Connection) -> None:
     """Say what has changed since the groups were built."""
-    from imgsim import groups
+    from imgsim.reuse import groups
 
     status = groups.status(connection)
     since = (

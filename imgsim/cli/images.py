@@ -15,7 +15,7 @@ from imgsim.settings import UNTRAINED
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
     from imgsim.ingest.pipeline import Options, Summary
-    from imgsim.models import Wanted
+    from imgsim.networks.models import Wanted
 
 SOME_FAILED = 3
 PREPROCESSES = ("fit", "square", "original", "crop", "print")
@@ -124,7 +124,7 @@ def wanted_models(
     preprocess: str | None,
 ) -> tuple[Wanted, ...]:
     """The models a command line asks for, each with the weights meant for it."""
-    from imgsim import models
+    from imgsim.networks import models
 
     known = [model.name for model in models.stored(connection)]
     chosen = list(dict.fromkeys(names)) or known or list(models.DEFAULTS)
@@ -204,7 +204,8 @@ def remove(
     """
     import os
 
-    from imgsim import failures, upkeep, verdicts
+    from imgsim.collection import failures, upkeep
+    from imgsim.reuse import verdicts
 
     if bool(paths) == missing:
         raise click.UsageError("give paths, or --missing")
@@ -238,7 +239,7 @@ def relocate(place: Place, old: Path, new: Path) -> None:
     """Tell the store that the folder (or file) OLD is now at NEW; nothing is embedded again."""
     import os
 
-    from imgsim import upkeep
+    from imgsim.collection import upkeep
 
     with place.connect() as connection:
         # The old place may be gone, links in its parents included: taken as it was written.

@@ -13,8 +13,8 @@ from imgsim.cli.place import Place, pass_place
 
 if TYPE_CHECKING:
     from imgsim.bibliography.metadata import Loaded
-    from imgsim.bibliography.tables import Tally
     from imgsim.database.connection import Connection
+    from imgsim.formats.reading import Tally
 
 SOME_REFUSED = 3
 FEW = 3

@@ -60,14 +60,15 @@ def add(
     imgsim's own, trained on prints: resnet18-print, resnet50-print. `imgsim ingest` then embeds
     with it too.
     """
-    from imgsim import embedding_index, models
+    from imgsim.networks import models
+    from imgsim.similarity import index
 
     wanted = models.Wanted(
         name or architecture.replace("/", "-"), architecture, weights, preprocess
     )
     with place.connect() as connection:
         added = models.ensure(connection, wanted)
-        embedding_index.build(connection, added, progress_line("index of"))
+        index.build(connection, added, progress_line("index of"))
     say(
         f"{added.name}: {added.architecture}, {added.dimension} dimensions, {added.weights}, "
         f"{added.preprocess}; vectors in imgsim.{added.embedding_table}"
@@ -81,7 +82,7 @@ def add(
 @pass_place
 def remove(place: Place, name: str, yes: bool) -> None:
     """Remove a model with its vectors and neighbour lists."""
-    from imgsim import models
+    from imgsim.networks import models
 
     with place.connect() as connection:
         found = models.named(connection, name)
@@ -99,8 +100,9 @@ def fetch(architectures: tuple[str, ...], weights: str) -> None:
 
     Without ARCHITECTURES: those of resnet18 and resnet50.
     """
-    from imgsim import models, networks
+    from imgsim.networks import models
+    from imgsim.networks.architectures import find_weights
 
     for architecture in architectures or models.DEFAULTS:
-        found = networks.find_weights(architecture, weights)
+        found = find_weights(architecture, weights)
         say(f"{architecture} {found.name}: {found.file}, SHA-256 {found.sha256[:16]}…")

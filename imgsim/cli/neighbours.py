@@ -13,7 +13,7 @@ from imgsim.cli.place import Place, pass_place
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
-    from imgsim.models import Model
+    from imgsim.networks.models import Model
 
 
 @click.command()
@@ -34,8 +34,8 @@ def neighbours(place: Place, k: int, names: tuple[str, ...], method: str, device
     Lists that are up to date and long enough are left as they are. After an ingest only the new
     pictures are compared, with all; interrupted, it goes on where it was.
     """
-    from imgsim import models
-    from imgsim import neighbours as lists
+    from imgsim.networks import models
+    from imgsim.similarity import neighbours as lists
 
     with place.connect() as connection:
         chosen = models.chosen(connection, names) if names else models.stored(connection)
@@ -62,7 +62,7 @@ def fill(
     device: str = "cpu",
 ) -> dict[str, int]:
     """Bring neighbour lists up to date, with progress."""
-    from imgsim import neighbours as lists
+    from imgsim.similarity import neighbours as lists
 
     return lists.bring_up_to_date(
         connection, chosen, k, progress_line("neighbours of"), method, multiplied_on(device)

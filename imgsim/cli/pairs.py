@@ -14,7 +14,7 @@ from imgsim.cli.place import Place, pass_place
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
-    from imgsim.models import Model
+    from imgsim.networks.models import Model
 
 threshold_option = click.option(
     "--threshold",
@@ -48,7 +48,7 @@ def pairs(
 
     In psql: select * from imgsim.pair_ecco where similarity >= 0.94;
     """
-    from imgsim import models
+    from imgsim.networks import models
 
     with place.connect() as connection:
         chosen = models.chosen(connection, names) if names else models.stored(connection)
@@ -69,7 +69,7 @@ def fill(
     device: str = "cpu",
 ) -> dict[str, int]:
     """Bring pairs up to date, with progress on a terminal."""
-    from imgsim import pairs as stored_pairs
+    from imgsim.similarity import pairs as stored_pairs
 
     return stored_pairs.bring_up_to_date(
         connection,

@@ -16,7 +16,7 @@ from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
 
 if TYPE_CHECKING:
-    from imgsim.figures import Drawn
+    from imgsim.plots.figures import Drawn
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -272,7 +272,8 @@ def _draw(
     **given: Any,
 ) -> None:
     """Draw one figure and write it; the file is seen to before any work is done."""
-    from imgsim import figures, plots
+    from imgsim import plots
+    from imgsim.plots import figures
 
     target = paper.destination(default_name)
     with place.connect() as connection:

@@ -73,7 +73,7 @@ class _Count(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        from imgsim.files import count
+        from imgsim.images.files import count
 
         with contextlib.suppress(ImgsimError):  # a path that is not there is the ingest's to tell
             self.total = count(self._paths)

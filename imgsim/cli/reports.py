@@ -69,7 +69,7 @@ def _deliver(
 
 
 def _warn_of_untrained(connection: Connection, name: str) -> None:
-    from imgsim import models
+    from imgsim.networks import models
 
     if name in ("coverage", "evidence", "failures", "groups", "recall", "reuse", "verdicts"):
         return
@@ -96,7 +96,7 @@ def overlap(place: Place, /, **given: Any) -> None:
 
     In psql: select * from imgsim.overlap(k => 4);
     """
-    from imgsim import models
+    from imgsim.networks import models
 
     k, by_image = given["k"], given["by_image"]
 
@@ -327,7 +327,7 @@ def calibration(place: Place, /, **given: Any) -> int:
 
     In psql: select * from imgsim.calibration();
     """
-    from imgsim import calibration
+    from imgsim.reuse import calibration
 
     file: Path | None = given["labels"]
     precision: float = given["precision"]

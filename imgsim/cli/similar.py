@@ -44,7 +44,8 @@ def similar(
     IMAGE is a stored picture's name, path or id, or any image file. In psql:
     select * from imgsim.similar('NAME', model => 'resnet50', k => 10);
     """
-    from imgsim import models, search
+    from imgsim.networks import models
+    from imgsim.similarity import search
 
     question = search.Question(image, k, threshold, exact, other_documents_only)
     with place.connect() as connection:

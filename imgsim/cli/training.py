@@ -101,10 +101,11 @@ def train(
     The state is kept every few minutes: interrupted, the same command goes on. At the end the
     network is a model of the store; embed with it by `imgsim ingest --model NAME PATH…`.
     """
-    from imgsim import models, settings
+    from imgsim import settings
     from imgsim.cli.epochs import Shown
-    from imgsim.training import Plan, clear, train
-    from imgsim.training.loop import Recipe
+    from imgsim.networks import models
+    from imgsim.networks.training import Plan, clear, train
+    from imgsim.networks.training.loop import Recipe
 
     with place.connect() as connection:
         models.check_new(connection, name)

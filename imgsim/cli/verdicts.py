@@ -12,8 +12,8 @@ from imgsim.cli.output import say, warn
 from imgsim.cli.place import Place, pass_place
 
 if TYPE_CHECKING:
-    from imgsim.pair_files import PairFile
-    from imgsim.verdicts import Loaded, Recorded
+    from imgsim.reuse.pair_files import PairFile
+    from imgsim.reuse.verdicts import Loaded, Recorded
 
 
 @click.command(
@@ -39,7 +39,7 @@ def verdict(
 
     In psql: select * from imgsim.verdict_pair_ecco;
     """
-    from imgsim import verdicts
+    from imgsim.reuse import verdicts
 
     if (file is None) != (len(images) >= 3) or (file is not None and (images or note)):
         raise click.UsageError("give IMAGE IMAGE VERDICT, or --load FILE")

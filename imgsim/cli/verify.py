@@ -13,8 +13,8 @@ from imgsim.cli.place import Place, pass_place
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
-    from imgsim.evidence.judgement import Judgement
-    from imgsim.evidence.verification import Pair, Verified
+    from imgsim.reuse.evidence.judgement import Judgement
+    from imgsim.reuse.evidence.verification import Pair, Verified
 
 SHOWN = 5
 MOST_SURE = 0.999
@@ -55,7 +55,7 @@ def verify(
     """
     if len(images) not in (0, 2) or (images and file):
         raise click.UsageError("give two images, or --pairs FILE, or neither")
-    from imgsim import evidence
+    from imgsim.reuse import evidence
 
     with place.connect() as connection:
         if images:
@@ -75,8 +75,9 @@ def verify(
 
 
 def _candidates(connection: Connection, k: int) -> list[Pair]:
-    from imgsim import models, neighbours
-    from imgsim.evidence import verification
+    from imgsim.networks import models
+    from imgsim.reuse.evidence import verification
+    from imgsim.similarity import neighbours
 
     stored = models.stored(connection)
     neighbours.bring_up_to_date(connection, stored, k, progress_line("neighbours of"))
@@ -84,8 +85,8 @@ def _candidates(connection: Connection, k: int) -> list[Pair]:
 
 
 def _read(connection: Connection, file: Path) -> tuple[list[Pair], int]:
-    from imgsim import pair_files
-    from imgsim.evidence.verification import Pair
+    from imgsim.reuse import pair_files
+    from imgsim.reuse.evidence.verification import Pair
 
     read = pair_files.read(connection, file)
     for what, tally in read.tallies:

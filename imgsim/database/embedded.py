@@ -18,10 +18,9 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from imgsim.database import binaries, postmaster
-from imgsim.database import store as folders
+from imgsim.database import binaries, postmaster, store_folder
 from imgsim.database.postmaster import DATABASE, Server, running, running_now
-from imgsim.database.store import ROLE, data_folder, last_lines, log_file
+from imgsim.database.store_folder import ROLE, data_folder, last_lines, log_file
 from imgsim.errors import EmbeddedServerError
 
 __all__ = [
@@ -51,14 +50,14 @@ def ensure_running(store: Path, idle_minutes: float, port: int | None = None) ->
         EmbeddedServerError: it cannot be initialised or started; the message says why.
     """
     user = binaries.server_user()
-    folders.make(store, user)
-    with folders.locked(store):
+    store_folder.make(store, user)
+    with store_folder.locked(store):
         pid = postmaster.live_pid(store)
         server = postmaster.wait_until_ready(store, pid) if pid else None
         if server is None:
             postmaster.disown_reused_pid(store)
-            folders.initialise(store, user)
-            folders.configure(store, user, port)
+            store_folder.initialise(store, user)
+            store_folder.configure(store, user, port)
             server = _start(store, user)
             if idle_minutes > 0 and port is None:
                 _watch(store, idle_minutes)
@@ -70,21 +69,21 @@ def ensure_running(store: Path, idle_minutes: float, port: int | None = None) ->
         with without_libpq_variables():
             _ensure_database(server)
             if port is not None:
-                _set_password(server, folders.password(store, user))
+                _set_password(server, store_folder.password(store, user))
         return server
 
 
 def stop(store: Path) -> bool:
     """Stop the server of a store, disconnecting whoever is connected; False if none ran."""
-    if not folders.is_there(store):
+    if not store_folder.is_there(store):
         return False
-    with folders.locked(store):
+    with store_folder.locked(store):
         return _stop_locked(store)
 
 
 def stop_if(store: Path, condition: psycopg.Connection[tuple[int]], statement: str) -> bool:
     """Stop the server if `statement`, asked once no new command can start, still returns 0."""
-    with folders.locked(store):
+    with store_folder.locked(store):
         row = condition.execute(statement.encode()).fetchone()
         if row is None or row[0] != 0:
             return False
@@ -94,7 +93,7 @@ def stop_if(store: Path, condition: psycopg.Connection[tuple[int]], statement: s
 
 def tcp_url(store: Path, server: Server) -> str:
     """The URL of a server that was started with a TCP port, password included."""
-    password = quote(folders.password(store, binaries.server_user()), safe="")
+    password = quote(store_folder.password(store, binaries.server_user()), safe="")
     return f"postgresql://{ROLE}:{password}@127.0.0.1:{server.port}/{DATABASE}"
 
 

@@ -15,7 +15,7 @@ import psutil
 from psycopg import conninfo
 
 from imgsim.database import binaries
-from imgsim.database.store import ROLE, data_folder, log_file
+from imgsim.database.store_folder import ROLE, data_folder, log_file
 from imgsim.errors import EmbeddedServerError
 
 DATABASE = "imgsim"

@@ -17,11 +17,11 @@ from typing import Any
 from imgsim.database.connection import Connection, table
 from imgsim.errors import ImgsimError
 from imgsim.export.joined import Joined, Step, streamed
-from imgsim.formats import GRAPHS, TABLES, WITHOUT_PARTNER, arrays, datapackage, graphs, tables
+from imgsim.formats import GRAPHS, TABLES, WITHOUT_PARTNER, arrays, datapackage, graphs, writing
 from imgsim.formats.columns import Column, Counted, Row
 from imgsim.formats.datapackage import Resource
 from imgsim.formats.unfinished import refuse_existing, unfinished
-from imgsim.models import Model
+from imgsim.networks.models import Model
 from imgsim.version import __version__
 
 ENDINGS = {f".{name}": name for name in (*TABLES, *GRAPHS[1:], "npy")}
@@ -161,10 +161,10 @@ def _write_rows(
             return _write_vectors(joined, files, columns, rows, model.dimension)
         counted = Counted(rows)
         if target.format == "parquet":
-            tables.write_parquet(files[0], columns, counted)
+            writing.write_parquet(files[0], columns, counted)
         else:
             delimiter = "\t" if target.format == "tsv" else ","
-            tables.write_delimited(files[0], columns, counted, delimiter, target.bom)
+            writing.write_delimited(files[0], columns, counted, delimiter, target.bom)
     return [Resource(files[0], joined.title, columns, counted.rows, joined.key, {})]
 
 
@@ -180,12 +180,12 @@ def _write_vectors(
     arrayed = ((*row[:-1], row[-1].to_numpy()) for row in rows)  # type: ignore[attr-defined]
     if len(files) == 1:
         counted = Counted(arrayed)
-        tables.write_parquet(files[0], ids, counted, VECTOR, dimension)
+        writing.write_parquet(files[0], ids, counted, VECTOR, dimension)
         described = [*ids, Column(VECTOR, "array")]
         return [Resource(files[0], joined.title, described, counted.rows, joined.key, {})]
     count = joined.steps[-1].rows
     array, names = files
-    with tables.delimited(names, ids) as write_row:
+    with writing.delimited(names, ids) as write_row:
 
         def vectors() -> Iterator[Any]:
             for row in arrayed:
@@ -251,7 +251,7 @@ def _write_without_partner(
         if first is None:
             return None
         counted = Counted(chain([first], rows), see)
-        tables.write_delimited(file, columns, counted, bom=target.bom)
+        writing.write_delimited(file, columns, counted, bom=target.bom)
     outcome.without_partner = counted.rows
     title = f"what found no partner: {joined.title}"
     return Resource(file, title, columns, counted.rows, (), {})

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from imgsim.database.connection import Connection
 from imgsim.formats.columns import Column, Row, Type
-from imgsim.models import Model
+from imgsim.networks.models import Model
 
 ROWS_AT_ONCE = 5000
 # PostgreSQL's type numbers, as `select oid, typname from pg_type` gives them; all else is text.

@@ -11,7 +11,7 @@ from typing import TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from imgsim.formats.columns import Column, Row, as_text
-from imgsim.formats.tables import write_delimited
+from imgsim.formats.writing import write_delimited
 
 # https://www.w3.org/TR/xml/#charsets: what no XML 1.0 document may hold, even escaped.
 ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -11,13 +11,17 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from imgsim import embedding_index, failures, files, models, progress
+from imgsim import work
 from imgsim.bibliography.identifiers import ECCO_NAME, name_pattern
+from imgsim.collection import failures
+from imgsim.collection.images import Catalogue
 from imgsim.database.connection import Connection
-from imgsim.files import Refused
-from imgsim.ingest.catalogue import Catalogue
+from imgsim.images import files
+from imgsim.images.files import Refused
 from imgsim.ingest.pipeline import Options, Pipeline, Progress, Summary
 from imgsim.ingest.planning import FLUSH, Planner, Settled
+from imgsim.networks import models
+from imgsim.similarity import index
 
 
 def ingest(
@@ -25,7 +29,7 @@ def ingest(
     paths: Iterable[Path],
     options: Options,
     on_progress: Progress = lambda summary: None,
-    on_index: progress.Progress = progress.silent,
+    on_index: work.Progress = work.silent,
 ) -> Summary:
     """Take the images under `paths` into the store, and build the index of a model new in it.
 
@@ -48,7 +52,7 @@ def ingest(
             catalogue.read_names_again(roots)
         for model in chosen:
             with pipeline.timings.at_work("index"):
-                embedding_index.build(connection, model, on_index)
+                index.build(connection, model, on_index)
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"

@@ -22,19 +22,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsim import images, models
-from imgsim.files import Found, Ignored, Refused
-from imgsim.images import Frame, Picture
+from imgsim.collection.images import Catalogue, Record, StoredFrame
+from imgsim.images import decoding
+from imgsim.images.decoding import Frame, Picture
+from imgsim.images.files import Found, Ignored, Refused
+from imgsim.images.preprocess import draft_size, prepare
 from imgsim.ingest.ahead import Ahead
-from imgsim.ingest.catalogue import Catalogue, Record, StoredFrame
 from imgsim.ingest.planning import FLUSH, Planner, Settled, Step, Work
 from imgsim.ingest.timings import Timings
-from imgsim.preprocess import draft_size, prepare
+from imgsim.networks import models
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from imgsim.embedding import Embedder, Streams
+    from imgsim.networks.embedding import Embedder, Streams
 
 WRITE_PICTURES = 256
 WRITE_SECONDS = 2.0
@@ -53,7 +54,7 @@ class Options:
     batch_size: int | None = None
     workers: int = field(default_factory=lambda: min(8, os.cpu_count() or 1))
     pattern: str | None = None
-    max_megapixels: float = images.MAX_MEGAPIXELS
+    max_megapixels: float = decoding.MAX_MEGAPIXELS
     limit: int | None = None
 
 
@@ -192,7 +193,7 @@ class Pipeline:
         return self._made_streams
 
     def _new_streams(self) -> Streams:
-        from imgsim import embedding, inference
+        from imgsim.networks import embedding, inference
 
         weights = {wanted.name: wanted.weights for wanted in self._options.wanted}
         devices = embedding.choose_devices(self._options.device)
@@ -252,7 +253,7 @@ class Pipeline:
 
     def _decoded(self, work: Work) -> list[Decoded | Refused]:
         wanted = {self._preprocess[name] for name in work.models}
-        decoded = images.decode(
+        decoded = decoding.decode(
             work.found,
             lambda width, height: draft_size(wanted, width, height),
             self._options.max_megapixels,

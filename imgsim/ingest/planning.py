@@ -9,8 +9,8 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from imgsim.files import Found, Ignored, Refused, digest, path_text
-from imgsim.ingest.catalogue import Catalogue, StoredFrame
+from imgsim.collection.images import Catalogue, StoredFrame
+from imgsim.images.files import Found, Ignored, Refused, digest, path_text
 from imgsim.ingest.timings import Timings
 
 CHUNK_FILES = 512

@@ -2,43 +2,45 @@
 
 In a notebook:
 
-    from imgsim import models, plots, search
+    from imgsim import plots
+    from imgsim.networks import models
+    from imgsim.similarity import search
     question = search.Question("096240010000330_0", k=5)
-    plots.grid([plots.ranking(connection, question, m) for m in models.stored(connection)])
+    plots.draw_grid([plots.ranking(connection, question, m) for m in models.stored(connection)])
 """
 
-from imgsim.plots.counts import overlap, threshold
+from imgsim.plots.around import draw_around
+from imgsim.plots.counts import draw_overlap, draw_threshold
 from imgsim.plots.gather import overlap as overlap_table
 from imgsim.plots.gather import ranking, threshold_counts
-from imgsim.plots.ladders import gather_ladder, ladder
-from imgsim.plots.maps import gather_map, image_map
-from imgsim.plots.members import gather_group, group
-from imgsim.plots.orbits import around
-from imgsim.plots.output import destination, save
-from imgsim.plots.overlays import gather_overlay, overlay
-from imgsim.plots.reappearances import gather_reuse, reuse
-from imgsim.plots.side_by_side import grid
-from imgsim.plots.timelines import timeline
+from imgsim.plots.grid import draw_grid
+from imgsim.plots.group import draw_group, gather_group
+from imgsim.plots.ladder import draw_ladder, gather_ladder
+from imgsim.plots.layout.output import destination, save
+from imgsim.plots.map import draw_map, gather_map
+from imgsim.plots.overlay import draw_overlay, gather_overlay
+from imgsim.plots.reuse import draw_reuse, gather_reuse
+from imgsim.plots.timeline import draw_timeline
 
 __all__ = [
-    "around",
     "destination",
+    "draw_around",
+    "draw_grid",
+    "draw_group",
+    "draw_ladder",
+    "draw_map",
+    "draw_overlap",
+    "draw_overlay",
+    "draw_reuse",
+    "draw_threshold",
+    "draw_timeline",
     "gather_group",
     "gather_ladder",
     "gather_map",
     "gather_overlay",
     "gather_reuse",
-    "grid",
-    "group",
-    "image_map",
-    "ladder",
-    "overlap",
     "overlap_table",
-    "overlay",
     "ranking",
-    "reuse",
     "save",
-    "threshold",
     "threshold_counts",
-    "timeline",
 ]

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 
-from imgsim.plots import lettering
-from imgsim.plots.page import MARGIN, Box, Page
-from imgsim.plots.style import CATEGORIES, DIM, GREY, LINE_MM, PALE
+from imgsim.plots.layout import lettering
+from imgsim.plots.layout.page import MARGIN, Box, Page
+from imgsim.plots.layout.style import CATEGORIES, DIM, GREY, LINE_MM, PALE
 
 Values = npt.NDArray[Any] | list[float]
 

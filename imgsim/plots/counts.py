@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from imgsim.errors import ImgsimError
-from imgsim.models import Model
-from imgsim.plots import lettering, style
+from imgsim.networks.models import Model
 from imgsim.plots.gather import THRESHOLDS, Overlap, ThresholdCount
-from imgsim.plots.page import MARGIN, Box, Page
-from imgsim.plots.style import BLUE, DIM, LINE_MM, SERIES, Drawing
+from imgsim.plots.layout import lettering, style
+from imgsim.plots.layout.page import MARGIN, Box, Page
+from imgsim.plots.layout.style import BLUE, DIM, LINE_MM, SERIES, Drawing
 
 MARKED = 0.94
 PANEL_MM = 48.0
@@ -21,7 +21,7 @@ BAR_MM = 6.0
 
 
 @style.styled
-def overlap(table: Overlap, width: str = "single") -> Drawing:
+def draw_overlap(table: Overlap, width: str = "single") -> Drawing:
     """A bar for each number of shared neighbours, with images and percent as in the table.
 
     Raises:
@@ -63,7 +63,7 @@ def overlap(table: Overlap, width: str = "single") -> Drawing:
 
 
 @style.styled
-def threshold(
+def draw_threshold(
     counts: Mapping[Model, Sequence[ThresholdCount]],
     width: str = "double",
     marked: float = MARKED,

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgsim import search
 from imgsim.database.connection import Connection, table
 from imgsim.errors import ImgsimError
-from imgsim.files import path_text
-from imgsim.models import Model
+from imgsim.images.files import path_text
+from imgsim.networks.models import Model
+from imgsim.similarity import search
 
 THRESHOLDS = tuple(percent / 100 for percent in range(80, 101))
 

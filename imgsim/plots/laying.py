@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from imgsim.evidence.ink import FLAT, REGIONS
-from imgsim.evidence.matching import moved
-from imgsim.preprocess import levelled
+from imgsim.images.preprocess import levelled
+from imgsim.reuse.evidence.ink import FLAT, REGIONS
+from imgsim.reuse.evidence.matching import moved
 
 Matrix = npt.NDArray[np.floating[Any]]
 Plane = npt.NDArray[np.float32]

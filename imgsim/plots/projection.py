@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from imgsim.comparison.vectors import Vectors
 from imgsim.errors import ImgsimError
+from imgsim.similarity.comparison.vectors import Vectors
 
 BLOCK = 4096
 

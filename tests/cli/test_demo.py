@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from imgsim import demo
+from imgsim.demo import corpus
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -22,12 +22,12 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_corpus_is_what_it_says() -> None:
-    prints = demo.corpus()
+    prints = corpus.corpus()
     assert len({item.name for item in prints}) == len(prints)
     later = {item.design for item in prints if item.impression}
     assert len({item.design for item in prints}) == 72 >= 60
     assert len(later) == 24
-    years = {book[0]: book[2] for book in demo.BOOKS}
+    years = {book[0]: book[2] for book in corpus.BOOKS}
     for design in later:
         dates = [years[item.name[:10]] for item in prints if item.design == design]
         assert dates == sorted(dates)
@@ -60,14 +60,14 @@ def test_the_demo_runs_from_nothing_twice_and_says_that_it_is_untrained(
         assert first.returncode == 0, first.stderr
         assert "106 new" in first.stderr
         assert "THE NETWORKS ARE UNTRAINED" in first.stderr
-        assert f"Nearest to {demo.example()}, by resnet18 (untrained)" in first.stdout
+        assert f"Nearest to {corpus.example()}, by resnet18 (untrained)" in first.stdout
         assert "Three commands to try next" in first.stdout
         assert (home / "stores" / "demo-corpus" / "metadata.csv").exists()
         second = run(home, "demo")
         assert second.returncode == 0, second.stderr
         assert "106 unchanged" in second.stderr
         assert second.stdout == first.stdout
-        asked = run(home, "--store", "demo", "similar", demo.example(), "--format", "csv")
+        asked = run(home, "--store", "demo", "similar", corpus.example(), "--format", "csv")
         assert asked.returncode == 0
         assert len(asked.stdout.splitlines()) == 11
     finally:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imgsim import groups
 from imgsim.database.connection import Connection
+from imgsim.reuse import groups
 from tests.conftest import Answer
 from tests.reuse import add_book, judge
 from tests.vectors import clustered, store

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas
 import pytest
 
-from imgsim import groups, verdicts
 from imgsim.database.connection import Connection
 from imgsim.reports import REPORTS
+from imgsim.reuse import groups, verdicts
 from tests.conftest import Answer
 from tests.reuse import verify
 from tests.vectors import clustered, store

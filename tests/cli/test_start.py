@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 import pytest
 
-from imgsim import plates
 from imgsim.cli import imgsim as root
 from imgsim.database import embedded
 from imgsim.database.connection import Connection
+from imgsim.demo import plates
 from imgsim.settings import ExternalServer, Settings
 from tests import tiny
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from imgsim import verdicts
 from imgsim.database.connection import Connection
+from imgsim.reuse import verdicts
 from tests.conftest import Answer
 from tests.vectors import clustered, store
 

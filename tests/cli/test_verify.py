@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imgsim import plates
 from imgsim.database.connection import Connection
+from imgsim.demo import plates
 from tests.conftest import Answer
 from tests.pictures import add_picture
 

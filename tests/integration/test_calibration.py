@@ -9,9 +9,12 @@ import numpy as np
 import psycopg
 import pytest
 
-from imgsim import calibration, models, neighbours, reports, verdicts
+from imgsim import reports
 from imgsim.database.connection import Connection, Table
 from imgsim.errors import ImgsimError
+from imgsim.networks import models
+from imgsim.reuse import calibration, verdicts
+from imgsim.similarity import neighbours
 from tests.vectors import clustered, store
 
 KINDS = ("same block", "copy", "same subject", "unrelated")

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from imgsim.database import binaries, connection, embedded, store
+from imgsim.database import binaries, connection, embedded, store_folder
 from imgsim.errors import EmbeddedServerError
 from imgsim.settings import EmbeddedStore, Settings
 
@@ -44,8 +44,8 @@ with opened.transaction():
 HOLD_THE_LOCK = """
 import sys, time
 from pathlib import Path
-from imgsim.database import store
-with store.locked(Path(sys.argv[1])):
+from imgsim.database import store_folder
+with store_folder.locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -493,7 +493,7 @@ def test_a_lock_that_is_held_for_too_long_is_an_error_with_a_next_step(
     new_store: NewStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = new_store()
-    monkeypatch.setattr(store, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(store_folder, "LOCK_SECONDS", 0.2)
     folder.mkdir()
     with client(HOLD_THE_LOCK, folder) as process:
         assert process.stdout is not None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from imgsim import embedding_index, models
 from imgsim.database.connection import Connection
+from imgsim.networks import models
+from imgsim.similarity import index
 from tests.vectors import clustered, store
 
 
@@ -24,28 +25,28 @@ def state(connection: Connection) -> object:
 def test_a_build_tells_how_far_it_is_and_that_it_is_done(
     connection: Connection, model: models.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedding_index, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(index, "LOOK_SECONDS", 0.05)
     connection.execute("set max_parallel_maintenance_workers = 0")
     told: list[tuple[str, int, int]] = []
-    assert embedding_index.build(connection, model, lambda *seen: told.append(seen))
+    assert index.build(connection, model, lambda *seen: told.append(seen))
     assert state(connection) == "valid"
     assert told[-1] == ("resnet50", 3000, 3000)
     assert len(told) > 1
     assert {seen[2] for seen in told} == {3000}
     assert [seen[1] for seen in told] == sorted(seen[1] for seen in told)
     told.clear()
-    assert not embedding_index.build(connection, model, lambda *seen: told.append(seen))
+    assert not index.build(connection, model, lambda *seen: told.append(seen))
     assert told == []
 
 
 def test_an_unfinished_index_is_built_again(connection: Connection, model: models.Model) -> None:
-    assert embedding_index.build(connection, model)
+    assert index.build(connection, model)
     connection.execute(
         "update pg_catalog.pg_index set indisvalid = false "
         "where indexrelid = 'imgsim.embedding_resnet50_hnsw'::regclass"
     )
     assert state(connection) == "invalid"
-    assert embedding_index.build(connection, model)
+    assert index.build(connection, model)
     assert state(connection) == "valid"
 
 
@@ -53,11 +54,11 @@ def test_an_unfinished_index_is_built_again(connection: Connection, model: model
 def test_the_graph_fits_the_memory_that_is_set_for_it(
     connection: Connection, dimension: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedding_index, "LEAST_MEMORY", 0)
+    monkeypatch.setattr(index, "LEAST_MEMORY", 0)
     model = store(connection, "resnet50", clustered(1500, dimension))
     notices: list[str | None] = []
     connection.add_notice_handler(lambda diagnostic: notices.append(diagnostic.message_primary))
-    assert embedding_index.build(connection, model)
+    assert index.build(connection, model)
     assert notices == []
 
 
@@ -67,14 +68,14 @@ def test_no_more_memory_is_set_than_the_server_is_given(connection: Connection) 
         "pg_size_bytes(current_setting('maintenance_work_mem'))"
     ).fetchone()
     assert row is not None
-    assert embedding_index.memory_for(connection, 10**9, 4000) == max(row)
+    assert index.memory_for(connection, 10**9, 4000) == max(row)
 
 
 def test_the_settings_of_the_session_are_as_before(
     connection: Connection, model: models.Model
 ) -> None:
     connection.execute("set maintenance_work_mem = '77MB'")
-    embedding_index.build(connection, model)
+    index.build(connection, model)
     assert connection.execute("show maintenance_work_mem").fetchone() == ("77MB",)
 
 
@@ -85,6 +86,6 @@ def test_where_shared_memory_is_too_small_one_process_builds(
         pytest.skip("shared memory is kept in files here, and would fill the disk")
     connection.execute("set min_parallel_table_scan_size = 0")
     connection.execute("set max_parallel_maintenance_workers = 1")
-    monkeypatch.setattr(embedding_index, "memory_for", lambda *_: 1 << 40)
-    assert embedding_index.build(connection, model)
+    monkeypatch.setattr(index, "memory_for", lambda *_: 1 << 40)
+    assert index.build(connection, model)
     assert state(connection) == "valid"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from imgsim import images
-from imgsim.comparison.workers import in_parallel
-from imgsim.evidence import features, judgement
-from imgsim.evidence.features import LocalFeatures
-from imgsim.evidence.judgement import Judgement
+from imgsim.images import decoding
+from imgsim.reuse.evidence import features, judgement
+from imgsim.reuse.evidence.features import LocalFeatures
+from imgsim.reuse.evidence.judgement import Judgement
+from imgsim.work import in_parallel
 
 Features = Callable[[str], LocalFeatures]
 Pairs = list[tuple[str, str]]
@@ -29,7 +29,7 @@ def print_(prints: Path) -> Features:
     @functools.cache
     def found(name: str) -> LocalFeatures:
         with Image.open(prints / name) as opened:
-            return features.find(images.to_grey_or_rgb(opened))
+            return features.find(decoding.to_grey_or_rgb(opened))
 
     return found
 
@@ -117,6 +117,6 @@ def test_mirrored_prints_are_found_and_called_mirrored(print_: Features, prints:
     names = [name for name in names if name.endswith((".png", ".jpg"))][::18]
     for name in names:
         with Image.open(prints / name) as opened:
-            mirrored = features.find(ImageOps.mirror(images.to_grey_or_rgb(opened)))
+            mirrored = features.find(ImageOps.mirror(decoding.to_grey_or_rgb(opened)))
         judgement_ = judgement.judge(print_(name), mirrored)
         assert (judgement_.relation, judgement_.mirrored) == (SAME, True), name

@@ -12,12 +12,12 @@ import psycopg
 import pytest
 
 from imgsim import export
-from imgsim.comparison.vectors import read_vectors
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
-from imgsim.export import Target, joined, joined_likeness
+from imgsim.export import Target, joined, of_likeness
 from imgsim.formats import TABLES
-from imgsim.models import Model
+from imgsim.networks.models import Model
+from imgsim.similarity.comparison.vectors import read_vectors
 from tests.exporting import TITLE, likeness, stored_model, written
 from tests.formats import checked_package, query, read_csv
 from tests.vectors import brute_force
@@ -34,7 +34,7 @@ def test_neighbours_are_the_view_in_every_table_format(
     with likeness(connection, model):
         view = connection.execute("select * from imgsim.neighbour_ecco order by image_id, rank")
         columns, expected = [c.name for c in view.description or []], view.fetchall()
-        rows = joined_likeness.neighbour_lists(connection, model, 5, None, False)
+        rows = of_likeness.neighbour_lists(connection, model, 5, None, False)
         for format_ in TABLES:
             written(connection, rows, tmp_path / format_, format_)
     as_text = [tuple("" if v is None else str(v) for v in row) for row in expected]
@@ -56,7 +56,7 @@ def test_counts_before_and_after_the_joins_and_who_has_no_partner(
     connection: Connection, model: Model, tmp_path: Path
 ) -> None:
     with likeness(connection, model):
-        rows = joined_likeness.neighbour_lists(connection, model, 5, None, False)
+        rows = of_likeness.neighbour_lists(connection, model, 5, None, False)
         outcome = written(connection, rows, tmp_path, "csv")
     read = read_csv(tmp_path / "x.csv")
     titled = [row for row in read if row["ecco_full_title"] and row["other_ecco_full_title"]]
@@ -79,7 +79,7 @@ def test_k_and_threshold_choose_among_the_stored(
     connection: Connection, model: Model, tmp_path: Path
 ) -> None:
     with likeness(connection, model):
-        rows = joined_likeness.neighbour_lists(connection, model, 3, 0.9, False)
+        rows = of_likeness.neighbour_lists(connection, model, 3, 0.9, False)
         written(connection, rows, tmp_path, "csv")
     read = read_csv(tmp_path / "x.csv")
     assert read
@@ -95,9 +95,9 @@ def test_neighbours_in_other_documents_are_complete(
         connection.execute("select image_id, ecco_id from imgsim.image").fetchall()
     )
     with likeness(connection, model):
-        rows = joined_likeness.neighbour_lists(connection, model, 5, None, True)
+        rows = of_likeness.neighbour_lists(connection, model, 5, None, True)
         written(connection, rows, tmp_path, "csv")
-        stored = joined_likeness.neighbour_lists(connection, model, 5, None, False)
+        stored = of_likeness.neighbour_lists(connection, model, 5, None, False)
         written(connection, stored, tmp_path / "stored", "csv")
     read = read_csv(tmp_path / "x.csv")
     assert list(read[0]) == list(read_csv(tmp_path / "stored" / "x.csv")[0])
@@ -113,9 +113,9 @@ def test_neighbours_in_other_documents_are_complete(
 
 def test_pairs_are_the_view(connection: Connection, model: Model, tmp_path: Path) -> None:
     with likeness(connection, model):
-        rows = joined_likeness.like_pairs(connection, model, 0.92, False)
+        rows = of_likeness.like_pairs(connection, model, 0.92, False)
         outcome = written(connection, rows, tmp_path / "all", "parquet")
-        elsewhere = joined_likeness.like_pairs(connection, model, 0.92, True)
+        elsewhere = of_likeness.like_pairs(connection, model, 0.92, True)
         other = written(connection, elsewhere, tmp_path / "other", "parquet")
         expected = connection.execute(
             "select * from imgsim.pair_ecco where similarity >= 0.92 order by image_id, other_id"
@@ -172,10 +172,10 @@ def test_the_package_gathers_the_exports_of_a_folder(
     connection: Connection, model: Model, tmp_path: Path
 ) -> None:
     with likeness(connection, model):
-        rows = joined_likeness.neighbour_lists(connection, model, 5, 0.5, False)
+        rows = of_likeness.neighbour_lists(connection, model, 5, 0.5, False)
         export.write(connection, rows, Target(tmp_path, "near", "csv"), model)
         export.write(connection, joined.all_images(connection), Target(tmp_path, "all", "tsv"))
-        books = joined_likeness.books_sharing(connection, model, 0.9)
+        books = of_likeness.books_sharing(connection, model, 0.9)
         export.write(connection, books, Target(tmp_path, "books", "gephi"), model)
         export.write(connection, books, Target(tmp_path, "books", "gexf"), model)
     resources = checked_package(tmp_path)
@@ -198,7 +198,7 @@ def test_a_resource_tells_types_and_provenance(
     )
     connection.execute("update imgsim.image set run_id = 4")
     with likeness(connection, model):
-        rows = joined_likeness.neighbour_lists(connection, model, 5, 0.5, False)
+        rows = of_likeness.neighbour_lists(connection, model, 5, 0.5, False)
         options = {"k": 5, "threshold": 0.5, "none": None}
         export.write(connection, rows, Target(tmp_path, "near", "csv"), model, options)
     near = checked_package(tmp_path)["near.csv"]
@@ -239,7 +239,7 @@ def test_a_full_disk_leaves_nothing(
 ) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with likeness(connection, model):
-        rows = joined_likeness.neighbour_lists(connection, model, 5, None, False)
+        rows = of_likeness.neighbour_lists(connection, model, 5, None, False)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
         try:
             with pytest.raises(ImgsimError, match="nothing was left there"):

@@ -8,12 +8,12 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from imgsim import pairs
 from imgsim.database.connection import Connection
-from imgsim.export import joined_likeness
+from imgsim.export import of_likeness
 from imgsim.export.joined import Joined
 from imgsim.formats import GRAPHS
-from imgsim.models import Model
+from imgsim.networks.models import Model
+from imgsim.similarity import pairs
 from tests.exporting import TITLE, likeness, stored_model, written
 from tests.formats import assert_valid_xml, read_csv
 from tests.vectors import clustered, store
@@ -44,9 +44,9 @@ def test_graphs_of_images_weigh_similarity(
     connection: Connection, model: Model, tmp_path: Path, format_: str
 ) -> None:
     with likeness(connection, model):
-        rows = joined_likeness.like_pairs(connection, model, 0.9, False)
+        rows = of_likeness.like_pairs(connection, model, 0.9, False)
         graph = graph_of(connection, rows, tmp_path, format_)
-        lists = joined_likeness.neighbour_lists(connection, model, 5, None, False)
+        lists = of_likeness.neighbour_lists(connection, model, 5, None, False)
         nearest = graph_of(connection, lists, tmp_path / format_, format_)
         stored = connection.execute(
             "select image_id::text, other_id::text, similarity from imgsim.pair"
@@ -93,7 +93,7 @@ def test_the_graph_of_books_weighs_shared_pictures(
     connection: Connection, model: Model, tmp_path: Path, format_: str
 ) -> None:
     with likeness(connection, model):
-        rows = joined_likeness.books_sharing(connection, model, 0.9)
+        rows = of_likeness.books_sharing(connection, model, 0.9)
         graph = graph_of(connection, rows, tmp_path, format_)
         expected = shared_by_hand(connection, 0.9)
     assert {frozenset((a, b)): weight for a, b, weight in graph.edges(data="weight")} == expected
@@ -107,7 +107,7 @@ def test_the_graph_of_books_weighs_shared_pictures(
 
 def test_books_as_a_table_with_counts(connection: Connection, model: Model, tmp_path: Path) -> None:
     with likeness(connection, model):
-        rows = joined_likeness.books_sharing(connection, model, 0.9)
+        rows = of_likeness.books_sharing(connection, model, 0.9)
         outcome = written(connection, rows, tmp_path, "csv")
         total = connection.execute("select count(*) from imgsim.pair").fetchone()
     read = read_csv(tmp_path / "x.csv")

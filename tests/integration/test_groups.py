@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from imgsim import groups, reports, upkeep
+from imgsim import reports
+from imgsim.collection import upkeep
 from imgsim.database import connection as database
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError
+from imgsim.reuse import groups
 from imgsim.settings import Settings
 from tests.reuse import CHAIN, A, B, C, D, add_book, add_images, chain, judge, verify
 

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsim import models
 from imgsim.database.connection import Connection
-from imgsim.files import path_text
+from imgsim.images.files import path_text
 from imgsim.ingest import ingest
 from imgsim.ingest.pipeline import Options, Summary
+from imgsim.networks import models
 from tests.conftest import Answer
 from tests.permissions import unprivileged
 from tests.pictures import (

@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from imgsim import export, models
+from imgsim import export
 from imgsim.bibliography import metadata, research
 from imgsim.bibliography.identifiers import estc_id
 from imgsim.database.connection import Connection
-from imgsim.export import Target, joined, joined_likeness
+from imgsim.export import Target, joined, of_likeness
 from imgsim.export.joined import Joined
+from imgsim.networks import models
 from tests.formats import assert_valid_xml, read_csv
 
 few = settings(
@@ -233,9 +234,9 @@ def graphs(connection: Connection, tmp_path: Path, kind: str) -> tuple[Nodes, En
     with export.one_moment(connection):
         rows: Joined
         if kind == "pairs":
-            rows = joined_likeness.like_pairs(connection, model, 0.9, False)
+            rows = of_likeness.like_pairs(connection, model, 0.9, False)
         else:
-            rows = joined_likeness.books_sharing(connection, model, 0.9)
+            rows = of_likeness.books_sharing(connection, model, 0.9)
         for format_ in ("gephi", "gexf", "graphml"):
             export.write(connection, rows, Target(folder, "x", format_), model)
     nodes = {"gephi": [{"id": row["Id"], **row} for row in read_csv(folder / "nodes.csv")]}

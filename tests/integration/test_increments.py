@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from psycopg import sql
 
-from imgsim import models, neighbours, pairs, upkeep
-from imgsim.comparison.vectors import read_vectors
+from imgsim.collection import upkeep
 from imgsim.database import connection as database
 from imgsim.database.connection import Connection
-from imgsim.progress import Progress
+from imgsim.networks import models
 from imgsim.settings import Settings
+from imgsim.similarity import neighbours, pairs
+from imgsim.similarity.comparison.vectors import read_vectors
+from imgsim.work import Progress
 from tests.vectors import Vectors, brute_force, clustered, put, store
 
 K = 5

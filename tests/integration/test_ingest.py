@@ -15,14 +15,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imgsim import models, neighbours, upkeep
+from imgsim.collection import upkeep
 from imgsim.database import connection as database
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
-from imgsim.files import path_text
+from imgsim.images.files import path_text
 from imgsim.ingest import ingest, survey
 from imgsim.ingest.pipeline import Options, Summary
+from imgsim.networks import models
 from imgsim.settings import ExternalServer, Settings
+from imgsim.similarity import neighbours
 from tests.store import FAST, assert_same, contents, names
 
 Draw = Callable[..., Image.Image]
@@ -316,9 +318,9 @@ def test_an_error_in_any_stage_ends_the_run_and_nothing_stays_locked(
         raise LookupError(f"{stage} is broken")
 
     place = {
-        "decode": "imgsim.images.decode",
-        "embed": "imgsim.embedding.Embedder.embed",
-        "write": "imgsim.ingest.catalogue.Catalogue.write",
+        "decode": "imgsim.images.decoding.decode",
+        "embed": "imgsim.networks.embedding.Embedder.embed",
+        "write": "imgsim.collection.images.Catalogue.write",
     }
     with monkeypatch.context() as patch:
         patch.setattr(place[stage], fail)

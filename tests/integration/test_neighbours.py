@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgsim import models, neighbours, upkeep
+from imgsim.collection import upkeep
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
+from imgsim.networks import models
+from imgsim.similarity import neighbours
 from tests.vectors import brute_force, clustered, store
 
 

@@ -14,14 +14,15 @@ import torch
 import torchvision
 from PIL import Image
 
-from imgsim import bundled, images, inference, models, networks
 from imgsim.database.connection import Connection
-from imgsim.embedding import Embedder, Streams, choose_device
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
+from imgsim.images import decoding
+from imgsim.images.preprocess import prepare
 from imgsim.ingest import ingest
 from imgsim.ingest.pipeline import Options
-from imgsim.networks import IMAGENET_DEVIATION, IMAGENET_MEAN
-from imgsim.preprocess import prepare
+from imgsim.networks import architectures, bundled, inference, models
+from imgsim.networks.architectures import IMAGENET_DEVIATION, IMAGENET_MEAN
+from imgsim.networks.embedding import Embedder, Streams, choose_device
 from imgsim.settings import UNTRAINED
 
 Draw = Callable[..., Image.Image]
@@ -31,7 +32,7 @@ CPU = torch.device("cpu")
 def plain(architecture: str, pixels: np.ndarray) -> np.ndarray:
     """The pooled feature of a ResNet, by torchvision's own modules called one after the other."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(networks.SEED)
+        torch.manual_seed(architectures.SEED)
         network = torchvision.models.get_model(architecture, weights=None).eval()
     rgb = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels.copy()
     batch = torchvision.transforms.functional.to_tensor(rgb)
@@ -51,7 +52,7 @@ def test_vectors_are_those_of_plain_torchvision(
     architecture: str, dimension: int, mode: str, draw: Draw
 ) -> None:
     pixels = [prepare("fit", draw(seed, (300, 200), mode)) for seed in range(3)]
-    network = networks.load(architecture, UNTRAINED)
+    network = architectures.load(architecture, UNTRAINED)
     vectors = Embedder({"m": network}, CPU).embed(pixels, ["m"])["m"]
     assert vectors.shape == (3, dimension)
     for vector, own in zip(vectors, pixels, strict=True):
@@ -71,7 +72,7 @@ def test_stored_vectors_are_those_of_plain_torchvision_on_the_same_pixels(
     assert len(rows) == 6
     for path, vector in rows:
         with Image.open(path) as opened:
-            pixels = prepare("fit", images.to_grey_or_rgb(opened))
+            pixels = prepare("fit", decoding.to_grey_or_rgb(opened))
         assert np.abs(vector.to_numpy() - plain("resnet18", pixels)).max() < 1e-3
 
 
@@ -82,7 +83,7 @@ def test_every_fast_way_stays_close_to_the_plain_one(
     architecture: str, precision: torch.dtype, mode: str, draw: Draw
 ) -> None:
     pixels = [prepare("fit", draw(seed, (300, 200), mode)) for seed in range(3)]
-    network = networks.load(architecture, UNTRAINED)
+    network = architectures.load(architecture, UNTRAINED)
     exact = np.array([plain(architecture, own) for own in pixels])
     fast = Embedder({"m": network}, CPU, precision).embed(pixels, ["m"])["m"]
     assert (exact * fast).sum(axis=1).min() >= 0.9999
@@ -96,7 +97,7 @@ def test_compiled_networks_stay_close_to_the_plain_one(
         pytest.skip("there is no C++ compiler here")
     monkeypatch.setattr(inference, "GAIN", 1e9)  # compiled, be it faster or not
     pixels = [prepare("fit", draw(seed, (300, 200))) for seed in range(3)]
-    network = networks.load("resnet18", UNTRAINED)
+    network = architectures.load("resnet18", UNTRAINED)
     exact = np.array([plain("resnet18", own) for own in pixels])
     embedder = Embedder({"m": network}, CPU, torch.bfloat16, compile_after=0)
     for part in (pixels, pixels[:2], pixels[2:]):
@@ -110,7 +111,7 @@ def test_where_compiling_fails_or_gains_nothing_the_network_goes_on_as_it_was(
     draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = [prepare("fit", draw(seed, (300, 200))) for seed in range(3)]
-    network = networks.load("resnet18", UNTRAINED)
+    network = architectures.load("resnet18", UNTRAINED)
     exact = Embedder({"m": network}, CPU).embed(pixels, ["m"])["m"]
 
     def refuse(*arguments: object, **options: object) -> None:
@@ -141,7 +142,7 @@ def test_a_batch_too_large_for_the_memory_is_halved(
     draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = [prepare("square", draw(seed)) for seed in range(5)]
-    embedder = Embedder({"m": networks.load("resnet18", UNTRAINED)}, CPU)
+    embedder = Embedder({"m": architectures.load("resnet18", UNTRAINED)}, CPU)
     whole = embedder.embed(pixels, ["m"])["m"]
     forward = embedder._forwards["m"]
 
@@ -166,7 +167,7 @@ def test_streams_share_the_cores_and_leave_the_threads_of_others_alone() -> None
 
 def test_a_picture_gets_the_same_vector_in_any_batch(draw: Draw) -> None:
     pixels = [prepare("square", draw(seed)) for seed in range(9)]
-    embedder = Embedder({"m": networks.load("resnet18", UNTRAINED)}, CPU)
+    embedder = Embedder({"m": architectures.load("resnet18", UNTRAINED)}, CPU)
     together = embedder.embed(pixels, ["m"])["m"]
     for number in (0, 8):
         alone = embedder.embed([pixels[number]], ["m"])["m"]
@@ -195,7 +196,7 @@ def test_a_picture_gets_the_same_vector_in_any_batch(draw: Draw) -> None:
 def test_any_classification_network_gives_its_pooled_feature(
     architecture: str, dimension: int, draw: Draw
 ) -> None:
-    network = networks.load(architecture, UNTRAINED)
+    network = architectures.load(architecture, UNTRAINED)
     assert network.dimension == dimension
     vectors = Embedder({"m": network}, CPU).embed([prepare("fit", draw())], ["m"])["m"]
     assert vectors.shape == (1, dimension)
@@ -206,10 +207,10 @@ def test_untrained_weights_are_the_same_every_time_and_leave_the_seed_alone() ->
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
-    one = networks.load("resnet18", UNTRAINED)
+    one = architectures.load("resnet18", UNTRAINED)
     assert (torch.rand(3) == expected).all()
-    assert networks.load("resnet18", UNTRAINED).weights == one.weights
-    assert networks.load("resnet34", UNTRAINED).weights.sha256 != one.weights.sha256
+    assert architectures.load("resnet18", UNTRAINED).weights == one.weights
+    assert architectures.load("resnet34", UNTRAINED).weights.sha256 != one.weights.sha256
 
 
 @pytest.fixture
@@ -223,19 +224,21 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     torch.save(state, folder / "state.pth")
     digest = hashlib.sha256((folder / "state.pth").read_bytes()).hexdigest()
     file = (folder / "state.pth").rename(folder / f"resnet18-{digest[:8]}.pth")
-    monkeypatch.setattr(networks, "pretrained_url", lambda architecture, weights: file.as_uri())
+    monkeypatch.setattr(
+        architectures, "pretrained_url", lambda architecture, weights: file.as_uri()
+    )
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     return file
 
 
 def test_pretrained_weights_are_fetched_once_and_their_hash_is_checked(hub: Path) -> None:
-    network = networks.load("resnet18")
+    network = architectures.load("resnet18")
     assert network.weights.name == "IMAGENET1K_V1"
     assert network.weights.file is not None
     assert network.weights.file.name == hub.name
     assert network.weights.sha256.startswith(hub.stem.removeprefix("resnet18-"))
     hub.unlink()
-    again = networks.load("resnet18")  # from the cache now
+    again = architectures.load("resnet18")  # from the cache now
     assert again.weights == network.weights
     state = again.module.state_dict()
     assert all((state[key] == value).all() for key, value in network.module.state_dict().items())
@@ -244,23 +247,23 @@ def test_pretrained_weights_are_fetched_once_and_their_hash_is_checked(hub: Path
 def test_a_damaged_download_is_refused_and_not_kept(hub: Path) -> None:
     hub.write_bytes(hub.read_bytes()[:-1000])
     with pytest.raises(WeightsError, match="could not be downloaded"):
-        networks.load("resnet18")
-    assert not networks.is_at_hand("resnet18")
+        architectures.load("resnet18")
+    assert not architectures.is_at_hand("resnet18")
 
 
 def test_a_damaged_file_in_the_cache_is_refused(hub: Path) -> None:
-    cached = networks.load("resnet18").weights.file
+    cached = architectures.load("resnet18").weights.file
     assert cached is not None
     cached.write_bytes(cached.read_bytes()[:-1])
     with pytest.raises(WeightsError, match="is damaged") as caught:
-        networks.load("resnet18")
+        architectures.load("resnet18")
     assert "delete it" in caught.value.hint
 
 
 def test_weights_that_cannot_be_had_name_the_file_the_folder_and_the_option(hub: Path) -> None:
     hub.unlink()
     with pytest.raises(WeightsError) as caught:
-        networks.load("resnet18")
+        architectures.load("resnet18")
     for part in (hub.name, "checkpoints", "--weights", "--model resnet18-print"):
         assert part in caught.value.hint
 
@@ -290,17 +293,17 @@ def test_our_own_weights_are_refused_where_a_byte_is_wrong_or_they_are_gone(
     content[len(content) // 2] ^= 1
     bundled.path("resnet18-print").write_bytes(content)
     with pytest.raises(WeightsError, match="is damaged") as caught:
-        networks.load("resnet18", "resnet18-print")
+        architectures.load("resnet18", "resnet18-print")
     assert "install imgsim again" in caught.value.hint
     bundled.path("resnet18-print").unlink()
     with pytest.raises(WeightsError, match="cannot be read"):
-        networks.load("resnet18", "resnet18-print")
+        architectures.load("resnet18", "resnet18-print")
 
 
 def test_weights_for_ink_make_a_network_of_one_channel_that_takes_colours_too() -> None:
-    network = networks.load("resnet18", "resnet18-print")
+    network = architectures.load("resnet18", "resnet18-print")
     assert network.channels == 1
-    embedder = Embedder({"print": network, "m": networks.load("resnet18", UNTRAINED)}, CPU)
+    embedder = Embedder({"print": network, "m": architectures.load("resnet18", UNTRAINED)}, CPU)
     rng = np.random.default_rng(0)
     colours = [rng.integers(0, 256, (64, 96, 3), dtype=np.uint8) for _ in range(2)]
     grey = [np.asarray(Image.fromarray(picture).convert("L")) for picture in colours]
@@ -330,7 +333,7 @@ def test_weights_of_a_headless_or_wrapped_network_fit(hub: Path, tmp_path: Path)
     state = torch.load(hub, weights_only=True)
     wrapped = {f"module.{key}": value.half() for key, value in state.items() if "fc." not in key}
     torch.save({"state_dict": wrapped}, tmp_path / "wrapped.pth")
-    network = networks.load("resnet18", str(tmp_path / "wrapped.pth"))
+    network = architectures.load("resnet18", str(tmp_path / "wrapped.pth"))
     expected = torchvision.models.resnet18(weights=None)
     expected.load_state_dict(state)
     key = "layer4.1.conv2.weight"
@@ -341,20 +344,20 @@ def test_weights_of_another_network_and_files_of_another_kind_are_refused(
     hub: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(WeightsError, match="does not hold weights of resnet50"):
-        networks.load("resnet50", str(hub))
+        architectures.load("resnet50", str(hub))
     (tmp_path / "text.pth").write_text("not weights")
     with pytest.raises(WeightsError, match="cannot read weights"):
-        networks.load("resnet18", str(tmp_path / "text.pth"))
+        architectures.load("resnet18", str(tmp_path / "text.pth"))
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(WeightsError, match="holds no state dict"):
-        networks.load("resnet18", str(tmp_path / "list.pth"))
+        architectures.load("resnet18", str(tmp_path / "list.pth"))
     with pytest.raises(WeightsError, match="neither a file nor weights"):
-        networks.load("resnet18", "IMAGENET1K_V9")
+        architectures.load("resnet18", "IMAGENET1K_V9")
 
 
 def test_unknown_networks_and_devices_are_refused() -> None:
     with pytest.raises(NotFoundError, match="no classification network"):
-        networks.load("resnet19")
+        architectures.load("resnet19")
     with pytest.raises(ImgsimError, match="cannot be used"):
         choose_device("cuda:7" if not torch.cuda.is_available() else "abacus")
 

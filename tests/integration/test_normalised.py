@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgsim import models, neighbours, pairs
+from imgsim.api import Store
 from imgsim.database.connection import Connection
+from imgsim.networks import models
 from imgsim.settings import Settings
-from imgsim.store import Store
+from imgsim.similarity import neighbours, pairs
 from tests.vectors import clustered, put, store
 
 K = 10

@@ -6,8 +6,9 @@ import numpy as np
 import psycopg
 import pytest
 
-from imgsim import models, neighbours
 from imgsim.database.connection import Connection
+from imgsim.networks import models
+from imgsim.similarity import neighbours
 from tests.vectors import brute_force, clustered, store
 
 

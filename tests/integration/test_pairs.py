@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgsim import models, pairs, upkeep
-from imgsim.comparison import reaching
-from imgsim.comparison.vectors import read_vectors
+from imgsim.collection import upkeep
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
+from imgsim.networks import models
+from imgsim.similarity import pairs
+from imgsim.similarity.comparison import reaching
+from imgsim.similarity.comparison.vectors import read_vectors
 from tests.vectors import Vectors, clustered, store
 
 Found = dict[tuple[int, int], float]

@@ -19,14 +19,17 @@ from matplotlib.patches import Circle, Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
-from imgsim import models, neighbours, plots, search
-from imgsim.comparison.vectors import read_vectors, vectors_of
+from imgsim import plots
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError
-from imgsim.plots import lettering, orbits, projection, style, timelines
+from imgsim.networks import models
+from imgsim.plots import around, projection, timeline
 from imgsim.plots.gather import Illustration, Match, Ranking, ThresholdCount
-from imgsim.plots.maps import ImageMap, Panel
-from imgsim.plots.page import Box
+from imgsim.plots.layout import lettering, style
+from imgsim.plots.layout.page import Box
+from imgsim.plots.map import ImageMap, Panel
+from imgsim.similarity import neighbours, search
+from imgsim.similarity.comparison.vectors import read_vectors, vectors_of
 from tests.vectors import clustered, store
 
 Draw = Callable[..., Image.Image]
@@ -104,7 +107,7 @@ def test_grid_shows_query_and_neighbours_with_score_name_year_and_book(
     connection: Connection, pictured: models.Model, width: str
 ) -> None:
     ranking = rank(connection, pictured, "image 1")
-    figure = plots.grid(
+    figure = plots.draw_grid(
         [ranking, rank(connection, models.named(connection, "n"), "image 1")], width
     )
     said = texts(figure)
@@ -120,7 +123,7 @@ def test_grid_shows_query_and_neighbours_with_score_name_year_and_book(
 
 
 def test_grid_keeps_the_aspect_of_pictures(connection: Connection, pictured: models.Model) -> None:
-    figure = plots.grid([rank(connection, pictured, "image 1", k=20)])
+    figure = plots.draw_grid([rank(connection, pictured, "image 1", k=20)])
     assert len(pictures(figure)) >= 19
     for name, image in pictures(figure).items():
         left, right, bottom, top = image.get_extent()
@@ -132,7 +135,7 @@ def test_grid_keeps_the_aspect_of_pictures(connection: Connection, pictured: mod
 def test_a_picture_that_is_not_on_disk_is_an_empty_frame_with_its_name(
     connection: Connection, pictured: models.Model
 ) -> None:
-    figure = plots.grid([rank(connection, pictured, "image 24", k=2)])
+    figure = plots.draw_grid([rank(connection, pictured, "image 24", k=2)])
     frames = [p for p in paper(figure).patches if str(p.get_gid()).startswith("empty frame")]
     assert [frame.get_gid() for frame in frames] == ["empty frame image 24"]
     said = " ".join(texts(figure))
@@ -144,7 +147,7 @@ def test_a_file_that_is_no_image_any_more_does_not_stop_the_figure(
     connection: Connection, pictured: models.Model, tmp_path: Path
 ) -> None:
     (tmp_path / "1.png").write_bytes(b"\x89PNG broken")
-    assert "image 1" not in pictures(plots.grid([rank(connection, pictured, "image 1")]))
+    assert "image 1" not in pictures(plots.draw_grid([rank(connection, pictured, "image 1")]))
 
 
 @pytest.mark.parametrize("width", ["single", "double"])
@@ -153,10 +156,10 @@ def test_letters_are_at_least_seven_points_and_inside_the_page(
 ) -> None:
     ranking = rank(connection, pictured, "image 1", k=8)
     figures = (
-        plots.grid([ranking], width),
-        plots.around(ranking, width),
-        plots.timeline(ranking, 0.9, width),
-        plots.ladder(plots.gather_ladder(connection, pictured), width),
+        plots.draw_grid([ranking], width),
+        plots.draw_around(ranking, width),
+        plots.draw_timeline(ranking, 0.9, width),
+        plots.draw_ladder(plots.gather_ladder(connection, pictured), width),
     )
     for figure, text in ((f, t) for f in figures for t in paper(f).texts):
         assert float(text.get_fontsize()) >= 7
@@ -180,13 +183,13 @@ def test_around_places_by_true_distance_and_nothing_overlaps(
     similarities: list[float], width: str
 ) -> None:
     ranking = imagined(similarities)
-    layout = orbits.arrange(ranking, width)
+    layout = around.arrange(ranking, width)
     assert not overlapping([layout.query, *(item.whole for item in layout.placed)])
     inner, outer, most = layout.scale.inner, layout.scale.outer, layout.scale.most
     for item, similarity in zip(layout.placed, similarities, strict=True):
         radius = np.hypot(*item.box.centre)
         assert radius == pytest.approx(inner + (outer - inner) * (1 - similarity) / most)
-    figure = plots.around(ranking, width)
+    figure = plots.draw_around(ranking, width)
     rings = [patch for patch in paper(figure).patches if isinstance(patch, Circle)]
     assert len(rings) == len(layout.scale.rings)
     for ring, distance in zip(rings, layout.scale.rings, strict=True):
@@ -199,13 +202,13 @@ def test_around_places_by_true_distance_and_nothing_overlaps(
 
 def test_around_says_when_there_are_too_many_to_place() -> None:
     with pytest.raises(ImgsimError, match="50 pictures cannot be placed") as error:
-        plots.around(imagined([0.99] * 50), "single")
+        plots.draw_around(imagined([0.99] * 50), "single")
     assert "-k" in error.value.hint
 
 
 def test_around_with_nothing_to_show_says_why() -> None:
     with pytest.raises(ImgsimError, match="no image reaches"):
-        plots.around(replace(imagined([]), shortfall="no image reaches 0.99"))
+        plots.draw_around(replace(imagined([]), shortfall="no image reaches 0.99"))
 
 
 def test_timeline_stands_above_the_years_without_overlap_and_undated_apart(
@@ -213,7 +216,7 @@ def test_timeline_stands_above_the_years_without_overlap_and_undated_apart(
 ) -> None:
     question = search.Question("image 1", min_similarity=-1.0)
     ranking = plots.ranking(connection, question, pictured)
-    figure = plots.timeline(ranking, -1.0)
+    figure = plots.draw_timeline(ranking, -1.0)
     assert "23 pictures like image 1, 1730 to 1770" in texts(figure)
     assert "Without a year: 6" in texts(figure)
     assert sum(text.startswith("1750  ") for text in texts(figure)) == 6
@@ -225,14 +228,14 @@ def test_timeline_stands_above_the_years_without_overlap_and_undated_apart(
 
 def test_timeline_shows_the_nearest_and_says_how_many_more_there_are() -> None:
     years: list[int | None] = [1700 + n % 90 for n in range(60)]
-    figure = plots.timeline(imagined([0.99 - n / 1000 for n in range(60)], years), 0.9)
+    figure = plots.draw_timeline(imagined([0.99 - n / 1000 for n in range(60)], years), 0.9)
     assert any("The 30 most like it are shown, 31 more as dots" in text for text in texts(figure))
     dots = {np.asarray(c.get_offsets())[0, 0] for c in paper(figure).collections}
     assert len(dots) == 60  # 1700 to 1759, the query's 1740 among them
 
 
 def test_timeline_axis_is_linear_in_years() -> None:
-    axis = timelines.Axis(1700, 1800, 5, 105)
+    axis = timeline.Axis(1700, 1800, 5, 105)
     assert [axis.x(year) for year in (1700, 1750, 1800)] == [5, 55, 105]
 
 
@@ -242,7 +245,7 @@ def test_overlap_bars_are_those_of_the_table(
     other = models.named(connection, "n")
     neighbours.bring_up_to_date(connection, [pictured, other], 4)
     table = plots.overlap_table(connection, 4, pictured, other)
-    figure = plots.overlap(table)
+    figure = plots.draw_overlap(table)
     [axes] = [axes for axes in figure.axes if axes.get_label() == "overlap"]
     bars = [bar for bar in axes.patches if isinstance(bar, Rectangle)]
     assert [row[0] for row in table.rows] == [4, 3, 2, 1, 0]
@@ -279,7 +282,7 @@ def test_threshold_lines_are_the_counts_and_say_where_pairs_are_too_few() -> Non
         ThresholdCount(0.94, 40, 40.0, 100, complete=True),
         ThresholdCount(0.98, 2, 2.0, 1, complete=True),
     ]
-    figure = plots.threshold({model: rows})
+    figure = plots.draw_threshold({model: rows})
     images, pairs = figure.axes[1:]
     assert images.lines[0].get_ydata() == pytest.approx([80, 40, 2])
     dotted, whole, _ = pairs.lines
@@ -303,14 +306,14 @@ def test_ladder_shows_the_pair_nearest_to_each_score(
     assert {found.rungs[2].pairs[0].first.name, found.rungs[2].pairs[0].second.name} == {
         *("image 1", "image 2"),
     }
-    figure = plots.ladder(found)
+    figure = plots.draw_ladder(found)
     assert "1.0000" in texts(figure)
     assert {"image 1", "image 2"} <= set(pictures(figure))
 
 
 def test_ladder_says_where_no_pair_is_near(connection: Connection) -> None:
     model = store(connection, "m", np.eye(4, dtype=np.float32))
-    figure = plots.ladder(plots.gather_ladder(connection, model))
+    figure = plots.draw_ladder(plots.gather_ladder(connection, model))
     said = [text for text in texts(figure) if text.startswith("no pair within 0.01")]
     assert len(said) == 7
     assert "the nearest has 0.000" in said[0]
@@ -333,7 +336,7 @@ def test_map_marks_the_query_black_and_its_matches_red(count: int) -> None:
     points = np.random.default_rng(0).normal(size=(count, 2))
     ranking = imagined([0.99, 0.95][: count - 1])
     panel = Panel(ranking.model, projection.Projection(ids, points, ("a", "b")), ranking)
-    figure = plots.image_map(ImageMap((panel,), 0.94))
+    figure = plots.draw_map(ImageMap((panel,), 0.94))
     marked = {c.get_gid(): c for c in figure.axes[1].collections}
     assert np.asarray(marked["query"].get_offsets()) == pytest.approx(points[:1])
     assert np.asarray(marked["query"].get_facecolor()).tolist() == [[0, 0, 0, 1]]
@@ -354,7 +357,7 @@ def test_map_of_150000_images_counts_them_all_in_cells_and_stays_a_small_file(
     ids = np.arange(1, count + 1)
     ranking = imagined([0.99, 0.95])
     panel = Panel(ranking.model, projection.Projection(ids, points, ("a", "b")), ranking)
-    figure = plots.image_map(ImageMap((panel,), 0.94))
+    figure = plots.draw_map(ImageMap((panel,), 0.94))
     cells = figure.axes[1].collections[0]
     assert np.asarray(cells.get_array()).sum() == count
     assert cells.get_zorder() < figure.axes[1].collections[-1].get_zorder()
@@ -369,7 +372,7 @@ def test_a_cell_has_the_colour_of_its_commonest_category() -> None:
     values: dict[int, str | int | None] = {**rare, **dict.fromkeys(range(2001, 3001), "common")}
     values |= dict.fromkeys(range(3001, 6001), "second")
     panel = Panel(imagined([]).model, projection.Projection(ids, points, ("a", "b")))
-    figure = plots.image_map(ImageMap((panel,), 0.94, "sub_category", values))
+    figure = plots.draw_map(ImageMap((panel,), 0.94, "sub_category", values))
     cells = figure.axes[1].collections[0]
     drawn = sorted(np.asarray(cells.get_array()).tolist())
     assert drawn == [0, 1]  # second, common: not the many rare ones together
@@ -380,7 +383,7 @@ def test_map_is_coloured_by_decade_on_a_scale(
     connection: Connection, pictured: models.Model
 ) -> None:
     drawn = plots.gather_map(connection, [pictured], {}, 0.94, "publication_decade")
-    figure = plots.image_map(drawn)
+    figure = plots.draw_map(drawn)
     assert {"1730s", "1770s", "unknown", "24 images by decade"} <= set(texts(figure))
     shown = figure.axes[1].collections
     assert [len(np.asarray(layer.get_offsets())) for layer in shown] == [6, 18]
@@ -389,17 +392,17 @@ def test_map_is_coloured_by_decade_on_a_scale(
 def test_untrained_weights_are_named_loudly() -> None:
     ranking = imagined([0.9])
     model = replace(ranking.model, weights="untrained")
-    figure = plots.around(replace(ranking, model=model))
+    figure = plots.draw_around(replace(ranking, model=model))
     [loud] = [text for text in paper(figure).texts if text.get_text().startswith("UNTRAINED")]
     assert loud.get_color() == style.RED
     assert loud.get_fontweight() == "bold"
-    assert "resnet50 (UNTRAINED)" in texts(plots.grid([replace(ranking, model=model)]))
+    assert "resnet50 (UNTRAINED)" in texts(plots.draw_grid([replace(ranking, model=model)]))
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 def test_the_same_figure_is_the_same_file(tmp_path: Path, kind: str) -> None:
     for name in ("one", "two"):
-        figure = plots.grid([imagined([0.9, 0.8])])
+        figure = plots.draw_grid([imagined([0.9, 0.8])])
         plots.save(figure, tmp_path / f"{name}.{kind}", "a title")
     one, two = (tmp_path / f"one.{kind}").read_bytes(), (tmp_path / f"two.{kind}").read_bytes()
     assert one == two
@@ -410,7 +413,7 @@ def test_the_same_figure_is_the_same_file(tmp_path: Path, kind: str) -> None:
 def test_svg_holds_names_and_titles_as_text(
     connection: Connection, pictured: models.Model, tmp_path: Path
 ) -> None:
-    plots.save(plots.grid([rank(connection, pictured, "image 1", k=7)]), tmp_path / "grid.svg")
+    plots.save(plots.draw_grid([rank(connection, pictured, "image 1", k=7)]), tmp_path / "grid.svg")
     text = (tmp_path / "grid.svg").read_text(encoding="utf-8")
     assert ">image 2</text>" in text
     assert "Flora &amp; fauna" in text
@@ -420,14 +423,14 @@ def test_svg_holds_names_and_titles_as_text(
 
 def test_the_users_settings_neither_get_in_nor_change() -> None:
     with mpl.rc_context({"font.size": 30, "font.family": "serif", "svg.fonttype": "path"}):
-        figure = plots.grid([imagined([0.9])])
+        figure = plots.draw_grid([imagined([0.9])])
         assert {text.get_fontsize() for text in paper(figure).texts} == {7, 8}
         assert {text.get_fontfamily()[0] for text in paper(figure).texts} == {"sans-serif"}
         assert mpl.rcParams["font.size"] == 30
 
 
 def test_a_figure_shows_itself_in_a_notebook() -> None:
-    assert plots.grid([imagined([0.9])])._repr_png_().startswith(b"\x89PNG")
+    assert plots.draw_grid([imagined([0.9])])._repr_png_().startswith(b"\x89PNG")
 
 
 def test_long_titles_are_broken_and_end_in_an_ellipsis() -> None:
@@ -470,7 +473,11 @@ def test_real_prints_are_shown_each_by_its_own_picture(
             [str(file), file.stem, number],
         )
     ranking = rank(connection, model, files[0].stem, k=len(files) - 1)
-    for figure in (plots.grid([ranking]), plots.around(ranking), plots.timeline(ranking, -1.0)):
+    for figure in (
+        plots.draw_grid([ranking]),
+        plots.draw_around(ranking),
+        plots.draw_timeline(ranking, -1.0),
+    ):
         drawn = pictures(figure)
         assert drawn.keys() == {file.stem for file in files}
         for file in files:

@@ -15,14 +15,17 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image, ImageOps
 
-from imgsim import groups, plates, plots
+from imgsim import plots
 from imgsim.database.connection import Connection
+from imgsim.demo import plates
 from imgsim.errors import ImgsimError, NotFoundError
-from imgsim.evidence import verification
-from imgsim.evidence.verification import Pair
-from imgsim.figures import FIGURES
-from imgsim.plots import laying, members, overlays, reappearances, style
-from imgsim.plots.reappearances import Decade, Reuse, Route
+from imgsim.plots import group, laying, overlay, reuse
+from imgsim.plots.figures import FIGURES
+from imgsim.plots.layout import style
+from imgsim.plots.reuse import Decade, Reuse, Route
+from imgsim.reuse import groups
+from imgsim.reuse.evidence import verification
+from imgsim.reuse.evidence.verification import Pair
 from tests.reuse import add_book, add_images, chain, judge
 
 Pixels = npt.NDArray[np.float64]
@@ -146,7 +149,7 @@ def test_each_match_is_drawn_from_its_place_in_one_to_its_place_in_the_other(
     files = saved(tmp_path, plate=plate, half=plate.resize((180, 240), Image.Resampling.LANCZOS))
     figure = FIGURES["overlay"](connection, files["plate"], files["half"]).figure
     drawn = lines(figure)
-    assert len(drawn) == overlays.MOST_MATCHES
+    assert len(drawn) == overlay.MOST_MATCHES
     assert any(text.startswith("60 of ") and text.endswith(" matches") for text in texts(figure))
     boxes = [pictures(figure)[f"{name} with matches"].get_extent() for name in ("plate", "half")]
     for ends in drawn:
@@ -159,9 +162,9 @@ def test_each_match_is_drawn_from_its_place_in_one_to_its_place_in_the_other(
 
 def test_matches_are_chosen_far_apart() -> None:
     places = np.array([[0, 0], [1, 0], [2, 0], [100, 0], [0, 100], [101, 0]], float)
-    assert sorted(overlays.spread(places, 3)) in ([0, 3, 4], [0, 4, 5])
-    assert sorted(overlays.spread(places, 60)) == list(range(6))
-    assert overlays.spread(np.zeros((0, 2)), 60) == []
+    assert sorted(overlay.spread(places, 3)) in ([0, 3, 4], [0, 4, 5])
+    assert sorted(overlay.spread(places, 60)) == list(range(6))
+    assert overlay.spread(np.zeros((0, 2)), 60) == []
 
 
 def test_a_part_is_framed_in_both_pictures_and_where_they_are_laid(
@@ -318,12 +321,12 @@ def test_alignments_are_chained_and_inverted_to_the_image_that_most_can_reach() 
         return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], float)
 
     links = {(1, 2): shift(10), (2, 3): shift(0, 5), (3, 9): shift(7), (4, 5): shift(1)}
-    reference, found = members.aligned([5, 4, 3, 9, 1], links)
+    reference, found = group.aligned([5, 4, 3, 9, 1], links)
     assert reference == 3
     assert set(found) == {1, 2, 3, 9}
     for image, x, y in ((1, 10, 5), (2, 0, 5), (3, 0, 0), (9, -7, 0)):
         assert found[image] == pytest.approx(shift(x, y))
-    reference, found = members.aligned([7, 8], {})
+    reference, found = group.aligned([7, 8], {})
     assert (reference, list(found)) == (7, [7])
 
 
@@ -456,7 +459,7 @@ def test_many_long_names_of_places_stay_inside_the_page(width: str, most: int | 
     names = [f"{'Newcastle upon Tyne and' if n % 2 else 'Bath'} {n}" for n in range(30)]
     routes = [Route(a, b, 1 + 37 * (n % 5)) for n, a in enumerate(names) for b in names[:25]]
     decades = tuple(Decade(1500 + 10 * n, n, 1000 * n) for n in range(1, 40))
-    figure = reappearances.reuse(Reuse(decades, tuple(routes)), width, most)
+    figure = reuse.draw_reuse(Reuse(decades, tuple(routes)), width, most)
     for text in figure.findobj(Text):
         if isinstance(text, Text) and text.get_text() and text.get_visible():
             with style.settings():

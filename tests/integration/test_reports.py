@@ -7,8 +7,9 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from imgsim import models, neighbours, pairs
 from imgsim.database.connection import Connection
+from imgsim.networks import models
+from imgsim.similarity import neighbours, pairs
 from tests.vectors import brute_force, clustered, store
 
 BOOKS = 7

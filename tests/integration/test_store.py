@@ -8,10 +8,10 @@ import pandas
 import pytest
 
 import imgsim
+from imgsim.api import Store
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.settings import ExternalServer, Settings
-from imgsim.store import Store
 from tests.vectors import clustered, store
 
 
@@ -86,6 +86,6 @@ def test_pictures_are_taken_in_from_python(settings: Settings, folder: Path) -> 
 
 
 def _untrained_hash() -> str:
-    from imgsim import networks
+    from imgsim.networks import architectures
 
-    return networks.load("shufflenet_v2_x0_5", "untrained").weights.sha256
+    return architectures.load("shufflenet_v2_x0_5", "untrained").weights.sha256

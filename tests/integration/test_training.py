@@ -17,12 +17,13 @@ import pytest
 import torch
 from PIL import Image
 
-from imgsim import models, networks, plates, training
 from imgsim.database.connection import Connection
+from imgsim.demo import plates
 from imgsim.errors import ImgsimError
-from imgsim.training import loop
-from imgsim.training.loop import Epoch, Recipe, State, Training
-from imgsim.training.pictures import gather
+from imgsim.networks import architectures, models, training
+from imgsim.networks.training import loop
+from imgsim.networks.training.gathering import gather
+from imgsim.networks.training.loop import Epoch, Recipe, State, Training
 from tests.conftest import Answer
 
 SMALL = "shufflenet_v2_x0_5"
@@ -262,15 +263,15 @@ def test_a_student_learns_from_a_teacher_of_ink_alone(folder: Path, tmp_path: Pa
 
 
 def test_colours_become_ink_without_a_loss_to_grey_pictures() -> None:
-    network = networks.load("resnet18", "untrained").module
+    network = architectures.load("resnet18", "untrained").module
     grey = torch.rand(2, 1, 96, 96)
     mean, deviation = (
         torch.tensor(v).view(1, 3, 1, 1)
-        for v in (networks.IMAGENET_MEAN, networks.IMAGENET_DEVIATION)
+        for v in (architectures.IMAGENET_MEAN, architectures.IMAGENET_DEVIATION)
     )
     with torch.no_grad():
         before = network.conv1((grey.expand(-1, 3, -1, -1) - mean) / deviation)  # type: ignore[operator]
-        networks.take_ink(network)
+        architectures.take_ink(network)
         after = network.conv1(1 - grey)  # type: ignore[operator]
         inside = (before - after)[..., 2:-2, 2:-2]
     shift = inside.mean((0, 2, 3), keepdim=True)
@@ -339,11 +340,11 @@ def test_killed_in_the_middle_it_goes_on(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_print_is_embedded_the_same_in_colour_and_in_grey(folder: Path, tmp_path: Path) -> None:
-    from imgsim.embedding import Embedder
-    from imgsim.preprocess import prepare
+    from imgsim.images.preprocess import prepare
+    from imgsim.networks.embedding import Embedder
 
     trained = training.train(plan(tmp_path, 1), [folder])
-    network = networks.load(SMALL, str(trained.weights))
+    network = architectures.load(SMALL, str(trained.weights))
     grey = Image.open(folder / "03.png")
     embedder = Embedder({"m": network}, torch.device("cpu"))
     one, other = (

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imgsim import ingest, reports, upkeep, verdicts
+from imgsim import ingest, reports
+from imgsim.api import Store
+from imgsim.collection import upkeep
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError
 from imgsim.ingest.pipeline import Options
+from imgsim.reuse import verdicts
 from imgsim.settings import Settings
-from imgsim.store import Store
 from tests.store import FAST
 from tests.vectors import clustered, store
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsim import evidence, plates
 from imgsim.database.connection import Connection
+from imgsim.demo import plates
 from imgsim.errors import ImgsimError
-from imgsim.evidence import features, verification
-from imgsim.evidence.verification import Pair, Verified
+from imgsim.reuse import evidence
+from imgsim.reuse.evidence import features, verification
+from imgsim.reuse.evidence.verification import Pair, Verified
 from tests.pictures import add_picture
 
 Add = Callable[[str, Image.Image], int]

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgsim.comparison import nearest, reaching, sketches
-from imgsim.comparison import vectors as stored
-from imgsim.comparison.graphics import on_device
-from imgsim.comparison.nearest import Nearest
-from imgsim.comparison.products import Multiplied, OnProcessor
-from imgsim.comparison.reaching import Reaching
-from imgsim.comparison.sketches import Sketches
-from imgsim.comparison.vectors import Vectors, vectors_of
+from imgsim.similarity.comparison import nearest, reaching, sketches
+from imgsim.similarity.comparison import vectors as stored
+from imgsim.similarity.comparison.devices import on_device
+from imgsim.similarity.comparison.nearest import Nearest
+from imgsim.similarity.comparison.products import Multiplied, OnProcessor
+from imgsim.similarity.comparison.reaching import Reaching
+from imgsim.similarity.comparison.sketches import Sketches
+from imgsim.similarity.comparison.vectors import Vectors, vectors_of
 from tests.vectors import clustered
 
 

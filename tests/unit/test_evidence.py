@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from imgsim import plates
-from imgsim.evidence import features, judgement, matching
-from imgsim.evidence.features import LocalFeatures
-from imgsim.evidence.judgement import Judgement
+from imgsim.demo import plates
+from imgsim.reuse.evidence import features, judgement, matching
+from imgsim.reuse.evidence.features import LocalFeatures
+from imgsim.reuse.evidence.judgement import Judgement
 
 SIZE = (400, 560)
 SAME, PART = "same block", "same block in part"

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgsim.errors import ImgsimError
-from imgsim.formats import arrays, graphs, tables
+from imgsim.formats import arrays, graphs, writing
 from imgsim.formats.columns import Column
 from imgsim.formats.graphs import Graph
 from imgsim.formats.unfinished import PREFIX, refuse_existing, unfinished
@@ -62,7 +62,7 @@ def scratch() -> Iterator[Path]:
 
 
 def test_csv_is_rfc_4180_with_missing_values_empty(tmp_path: Path) -> None:
-    tables.write_delimited(tmp_path / "t.csv", COLUMNS, ROWS)
+    writing.write_delimited(tmp_path / "t.csv", COLUMNS, ROWS)
     assert (tmp_path / "t.csv").read_bytes().decode() == (
         "ecco_id,year,similarity,known,when,extra\r\n"
         '0001700104,1752,0.94,true,2026-11-22T10:00:30+00:00,"{""a"": ""ø"", ""b"": [1]}"\r\n'
@@ -73,13 +73,13 @@ def test_csv_is_rfc_4180_with_missing_values_empty(tmp_path: Path) -> None:
 
 def test_tsv_and_the_byte_order_mark(tmp_path: Path) -> None:
     file = tmp_path / "t.tsv"
-    tables.write_delimited(file, COLUMNS[:2], [("a\tb", 1)], "\t", bom="\ufeff")
+    writing.write_delimited(file, COLUMNS[:2], [("a\tb", 1)], "\t", bom="\ufeff")
     assert file.read_bytes() == b'\xef\xbb\xbfecco_id\tyear\r\n"a\tb"\t1\r\n'
 
 
 def test_parquet_opens_in_pandas_and_duckdb_with_the_same_values(tmp_path: Path) -> None:
     file = tmp_path / "t.parquet"
-    tables.write_parquet(file, COLUMNS, ROWS)
+    writing.write_parquet(file, COLUMNS, ROWS)
     frame = pd.read_parquet(file)
     assert frame["ecco_id"].dtype == "string"
     assert frame["year"].dtype == "Int64"
@@ -99,10 +99,10 @@ def test_parquet_opens_in_pandas_and_duckdb_with_the_same_values(tmp_path: Path)
 def test_parquet_of_more_rows_than_a_group_and_of_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "ROWS_AT_ONCE", 10)
+    monkeypatch.setattr(writing, "ROWS_AT_ONCE", 10)
     for count in (0, 10, 25):
         file = tmp_path / f"{count}.parquet"
-        tables.write_parquet(file, COLUMNS[:2], ((str(n), n) for n in range(count)))
+        writing.write_parquet(file, COLUMNS[:2], ((str(n), n) for n in range(count)))
         assert pq.ParquetFile(file).num_row_groups == -(-count // 10)
         assert pd.read_parquet(file)["year"].tolist() == list(range(count))
 
@@ -111,7 +111,7 @@ def test_vectors_in_parquet_are_lists_of_fixed_size(tmp_path: Path) -> None:
     vectors = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
     file = tmp_path / "v.parquet"
     rows = ((f"{n:03}", vector) for n, vector in enumerate(vectors))
-    tables.write_parquet(file, [Column("name", "string")], rows, "embedding", 8)
+    writing.write_parquet(file, [Column("name", "string")], rows, "embedding", 8)
     read = pq.read_table(file)
     assert str(read.schema.field("embedding").type) == "fixed_size_list<element: float>[8]"
     assert np.array_equal(np.array(read["embedding"].to_pylist(), np.float32), vectors)
@@ -137,9 +137,9 @@ def test_ids_survive_csv_tsv_and_parquet(scratch: Path, ids: list[str]) -> None:
     rows = [(text,) for text in ids]
     column = [Column("id", "string")]
     for name, delimiter in (("t.csv", ","), ("t.tsv", "\t")):
-        tables.write_delimited(scratch / name, column, rows, delimiter)
+        writing.write_delimited(scratch / name, column, rows, delimiter)
         assert [row["id"] for row in read_csv(scratch / name, delimiter)] == ids
-    tables.write_parquet(scratch / "t.parquet", column, rows)
+    writing.write_parquet(scratch / "t.parquet", column, rows)
     assert pd.read_parquet(scratch / "t.parquet")["id"].tolist() == ids
     assert pq.read_table(scratch / "t.parquet")["id"].to_pylist() == ids
 
@@ -299,7 +299,7 @@ def test_places_that_cannot_be_written_are_named(tmp_path: Path) -> None:
 
 
 def test_reading_csv_with_pandas_as_text_keeps_ids(tmp_path: Path) -> None:
-    tables.write_delimited(tmp_path / "t.csv", [Column("id", "string")], [(t,) for t in HARD])
+    writing.write_delimited(tmp_path / "t.csv", [Column("id", "string")], [(t,) for t in HARD])
     text = (tmp_path / "t.csv").read_text("utf-8")
     assert "0001700104" in text
     frame = pd.read_csv(io.BytesIO((tmp_path / "t.csv").read_bytes()), dtype=str)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgsim.grouping import Group, Grouping, Links, grouped, kept_ids
+from imgsim.reuse.grouping import Group, Grouping, Links, grouped, kept_ids
 
 Pair = tuple[int, int]
 Weights = dict[Pair, tuple[float, bool]]

@@ -16,10 +16,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from imgsim import files, images
 from imgsim.errors import NotFoundError
-from imgsim.files import Found, Ignored, Refused, path_from_text, path_text
-from imgsim.images import Picture
+from imgsim.images import decoding, files
+from imgsim.images.decoding import Picture
+from imgsim.images.files import Found, Ignored, Refused, path_from_text, path_text
 from tests.permissions import unprivileged
 from tests.pictures import (
     ENCODED,
@@ -52,7 +52,7 @@ def found(path: Path) -> Found:
 def decoded(path: Path, data: bytes | None = None) -> list[Picture | Refused]:
     if data is not None:
         path.write_bytes(data)
-    return list(images.decode(found(path)))
+    return list(decoding.decode(found(path)))
 
 
 def picture(path: Path, data: bytes | None = None) -> Picture:
@@ -263,7 +263,7 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_vanished_meanwhile_is_refused(tmp_path: Path) -> None:
     gone = Found(str(tmp_path / "gone.png"), 10, 0)
-    for answer in (files.digest(gone), *images.decode(gone)):
+    for answer in (files.digest(gone), *decoding.decode(gone)):
         assert isinstance(answer, Refused)
         assert answer.stage == "read"
         assert "no such file" in answer.reason
@@ -274,7 +274,7 @@ def test_a_file_without_permission_is_refused(guarded: Path) -> None:
     file.write_bytes(ENCODED["grey.png"]())
     file.chmod(0o000)
     with unprivileged():
-        answers = [files.digest(found(file)), *images.decode(found(file))]
+        answers = [files.digest(found(file)), *decoding.decode(found(file))]
     for answer in answers:
         assert isinstance(answer, Refused)
         assert (answer.stage, answer.reason) == ("read", "no permission to read it")
@@ -389,7 +389,7 @@ def test_every_page_of_a_tiff_is_a_picture(tmp_path: Path) -> None:
 
 def test_a_frame_says_what_is_in_the_file(tmp_path: Path) -> None:
     frame = picture(tmp_path / "a", ENCODED["cmyk.jpg"]()).frame
-    assert frame == images.Frame(1, 1, *SIZE, "CMYK", "JPEG")
+    assert frame == decoding.Frame(1, 1, *SIZE, "CMYK", "JPEG")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
@@ -514,7 +514,7 @@ def test_a_turned_jpeg_keeps_the_size_of_the_whole_picture(
 ) -> None:
     data = turned(scene(size=(1600, 1200)), "JPEG", orientation, quality=95)
     (tmp_path / "a.jpg").write_bytes(data)
-    (item,) = images.decode(found(tmp_path / "a.jpg"), lambda width, height: (400, 300))
+    (item,) = decoding.decode(found(tmp_path / "a.jpg"), lambda width, height: (400, 300))
     assert isinstance(item, Picture)
     assert item.image.size == ((400, 300) if orientation < 5 else (300, 400))
     assert (item.frame.width, item.frame.height) == (
@@ -544,7 +544,7 @@ def large_jpeg(reachable_folder: Path) -> Found:
 def test_a_reduced_jpeg_is_never_smaller_than_asked(
     large_jpeg: Found, width: int, height: int
 ) -> None:
-    (item,) = images.decode(large_jpeg, lambda *_: (width, height))
+    (item,) = decoding.decode(large_jpeg, lambda *_: (width, height))
     assert isinstance(item, Picture)
     assert item.image.width >= min(width, 801)
     assert item.image.height >= min(height, 603)
@@ -552,7 +552,7 @@ def test_a_reduced_jpeg_is_never_smaller_than_asked(
 
 
 def test_a_large_jpeg_is_reduced_where_that_is_enough(large_jpeg: Found) -> None:
-    (item,) = images.decode(large_jpeg, lambda *_: (100, 75))
+    (item,) = decoding.decode(large_jpeg, lambda *_: (100, 75))
     assert isinstance(item, Picture)
     assert item.image.size == (101, 76)
 
@@ -595,10 +595,10 @@ def test_what_is_no_picture_is_refused_with_a_reason(
 
 def test_how_large_is_too_large_can_be_said(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(ENCODED["grey.png"]())
-    (small,) = images.decode(found(tmp_path / "a.png"), max_megapixels=0.001)
+    (small,) = decoding.decode(found(tmp_path / "a.png"), max_megapixels=0.001)
     assert isinstance(small, Refused)
     assert "0.001 megapixels" in small.reason
-    (whole,) = images.decode(found(tmp_path / "a.png"), max_megapixels=60 * 44 / 1e6)
+    (whole,) = decoding.decode(found(tmp_path / "a.png"), max_megapixels=60 * 44 / 1e6)
     assert isinstance(whole, Picture)
 
 
@@ -638,7 +638,7 @@ def test_a_truncated_jpeg_is_refused_though_only_a_fraction_is_decoded(
 ) -> None:
     data = ENCODED[name]()
     (tmp_path / "a.jpg").write_bytes(data[: len(data) * 3 // 4])
-    (item,) = images.decode(found(tmp_path / "a.jpg"), lambda *_: (8, 8))
+    (item,) = decoding.decode(found(tmp_path / "a.jpg"), lambda *_: (8, 8))
     assert isinstance(item, Refused)
     assert "truncated" in item.reason
 

@@ -8,7 +8,7 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgsim import plates
+from imgsim.demo import plates
 
 SEEDS = range(30)
 Thumb = NDArray[np.float64]

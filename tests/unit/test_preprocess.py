@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import CenterCrop, Compose, Resize
 
-from imgsim import preprocess
-from imgsim.preprocess import NAMES, draft_size, prepare, target_size
+from imgsim.images import preprocess
+from imgsim.images.preprocess import NAMES, draft_size, prepare, target_size
 from tests.pictures import scene
 
 SIDES = st.integers(1, 30_000)

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgsim.bibliography.tables import TableFile, Tally, open_table, unique_names
 from imgsim.errors import ImgsimError
+from imgsim.formats.reading import TableFile, Tally, open_table, unique_names
 
 Rows = list[tuple[str | None, ...]]
 Write = Callable[..., Path]
@@ -80,9 +80,9 @@ def test_bytes_that_windows_1252_lacks_make_it_latin_1(write: Write) -> None:
 def test_a_character_that_two_blocks_share_is_not_broken(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from imgsim.bibliography import delimited
+    from imgsim.formats import dialect
 
-    monkeypatch.setattr(delimited, "BLOCK", 3)
+    monkeypatch.setattr(dialect, "BLOCK", 3)
     file = open_table(write("id,t\n1,ééé漢\n"))
     assert file.notes == ()
     assert rows(file) == [("1", "ééé漢")]
@@ -133,9 +133,9 @@ def test_a_quotation_mark_not_written_twice_is_told(write: Write) -> None:
 
 
 def test_a_cell_without_measure_is_an_error(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    from imgsim.bibliography import delimited
+    from imgsim.formats import dialect
 
-    monkeypatch.setattr(delimited, "LONGEST_CELL", 1000)
+    monkeypatch.setattr(dialect, "LONGEST_CELL", 1000)
     file = write("id,title\n1,a\n2," + "x" * 2000 + "\n")
     try:
         with pytest.raises(ImgsimError, match="line 3: a cell of over 1,000 characters"):

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.nn import functional
 
-from imgsim import bundled, plates
-from imgsim.training import objective, pictures
-from imgsim.training.impressions import Press, Surroundings
-from imgsim.training.schedule import GROWING, Schedule
+from imgsim.demo import plates
+from imgsim.networks import bundled
+from imgsim.networks.training import gathering, objective
+from imgsim.networks.training.impressions import Press, Surroundings
+from imgsim.networks.training.schedule import GROWING, Schedule
 
 CPU = torch.device("cpu")
 
@@ -94,14 +95,14 @@ def test_impressions_grow_and_the_rate_rises_and_falls_to_nothing() -> None:
 
 
 def ink(count: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
-    squares = [pictures.squared(plates.draw(n, (160, 240))) for n in range(count)]
+    squares = [gathering.squared(plates.draw(n, (160, 240))) for n in range(count)]
     stacked = torch.from_numpy(np.stack([s.ink for s in squares]))
     return stacked, torch.tensor([s.size for s in squares])
 
 
 @pytest.fixture(scope="module")
 def around() -> Surroundings:
-    return Surroundings.drawn(pictures.SIDE, 0, CPU)
+    return Surroundings.drawn(gathering.SIDE, 0, CPU)
 
 
 def test_impressions_are_ink_between_paper_and_black_the_same_for_the_same_lots(
@@ -143,9 +144,9 @@ def _cut(square: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
 
 
 def test_reversed_impressions_are_made_only_where_they_are_asked_for(around: Surroundings) -> None:
-    half = torch.zeros(64, pictures.SIDE, pictures.SIDE, dtype=torch.uint8)
-    half[:, :, : pictures.SIDE // 2] = 255
-    sizes = torch.full((64, 2), pictures.SIDE)
+    half = torch.zeros(64, gathering.SIDE, gathering.SIDE, dtype=torch.uint8)
+    half[:, :, : gathering.SIDE // 2] = 255
+    sizes = torch.full((64, 2), gathering.SIDE)
     lots = torch.Generator().manual_seed(0)
     for mirror, expected in ((False, 0.0), (True, 0.5)):
         made = Press(around, mirror).impressions(half, sizes, (64, 64), lots)
@@ -177,9 +178,9 @@ def test_packed_weights_are_a_fourth_as_large_and_hardly_differ() -> None:
 def test_a_picture_is_squared_with_its_paper_white_and_its_margins_off() -> None:
     page = Image.new("L", (400, 300), 200)
     page.paste(90, (150, 100, 250, 180))
-    square = pictures.squared(page)
+    square = gathering.squared(page)
     height, width = square.size
-    assert max(square.size) == pictures.SIDE
+    assert max(square.size) == gathering.SIDE
     assert width / height == pytest.approx(100 / 80, rel=0.1)
     assert square.ink.max() == 255
     assert square.ink[0, 0] == 0

@@ -1,0 +1,151 @@
+"""The Python API: a store to ask from a notebook or a script, with DataFrames for answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from imgsim import reports, settings
+from imgsim.database import connection as database
+from imgsim.database.connection import Connection
+from imgsim.errors import ImgsimError
+from imgsim.networks import models
+from imgsim.reuse import verdicts
+from imgsim.similarity import search
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+    from imgsim.ingest.pipeline import Summary
+
+
+def connect(store: str | Path | None = None, *, database: str | None = None) -> Store:
+    """Open a store: by name or folder, or a database elsewhere by its URL.
+
+    Without either it is the store the command line takes: from `IMGSIM_DATABASE_URL`,
+    `IMGSIM_STORE` or libpq's variables, and else `default`.
+
+    Raises:
+        ImgsimError: there is no such server, or it cannot be used.
+    """
+    place = settings.resolve(database, str(store) if store is not None else None)
+    return Store(place)
+
+
+class Store:
+    """An open store. Text identifiers are strings, years and counts nullable integers."""
+
+    def __init__(self, place: settings.Settings) -> None:
+        self.connection: Connection = database.connect(place)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the server goes on."""
+        self.connection.close()
+
+    def ingest(self, *paths: str | Path, weights: str | None = None) -> Summary:
+        """Take pictures in with the store's models, at first ResNet-18 and ResNet-50.
+
+        Args:
+            weights: for a new store, `untrained` or the name of torchvision's weights.
+        """
+        from imgsim.ingest import ingest
+        from imgsim.ingest.pipeline import Options
+
+        names = [m.name for m in models.stored(self.connection)] or list(models.DEFAULTS)
+        wanted = tuple(models.Wanted(name, weights=weights) for name in names)
+        return ingest(self.connection, [Path(path) for path in paths], Options(wanted=wanted))
+
+    def similar(
+        self,
+        image: str | int | Path,
+        *,
+        model: str | None = None,
+        k: int | None = None,
+        threshold: float | None = None,
+        other_documents_only: bool = False,
+        exact: bool = False,
+    ) -> pandas.DataFrame:
+        """The stored images most like one: its name, path or id, or any image file.
+
+        Returns:
+            One row per image, the most similar (cosine) first, with its book.
+
+        Raises:
+            ImgsimError: there is no such image or model, or the file cannot be read.
+        """
+        question = search.Question(str(image), k, threshold, exact, other_documents_only)
+        (chosen,) = models.chosen(self.connection, [model] if model else [])
+        query = search.find_query(self.connection, question.image)
+        return search.similar(self.connection, question, query, chosen).frame()
+
+    def report(self, name: str, **options: Any) -> pandas.DataFrame:
+        """A report, by its name on the command line: `report("overlap", k=4)`.
+
+        The options are those of the functions in `imgsim.reports`.
+
+        Raises:
+            ImgsimError: there is no such report, or it cannot be made.
+        """
+        if name not in reports.REPORTS:
+            known = ", ".join(reports.REPORTS)
+            raise ImgsimError(f"there is no report {name!r}", f"there are: {known}")
+        return reports.REPORTS[name](self.connection, **options).frame()
+
+    def verdict(
+        self,
+        image: str | int,
+        other: str | int,
+        verdict: str,
+        *,
+        note: str | None = None,
+        by: str | None = None,
+    ) -> None:
+        """Say what two stored pictures are to each other, as `imgsim verdict` does.
+
+        Args:
+            verdict: same block, copy, same subject or unrelated.
+            by: whose verdict; by default `IMGSIM_SCHOLAR`, or the account's name.
+
+        Raises:
+            ImgsimError: it is no verdict, or there are no two such images.
+        """
+        verdicts.record(self.connection, str(image), str(other), verdict, note=note, by=by)
+
+    def sql(
+        self, query: str, values: Mapping[str, Any] | Sequence[Any] | None = None
+    ) -> pandas.DataFrame:
+        """The answer to any query; values for `%(name)s` or `%s` go in `values`."""
+        return database.table(self.connection, query, values).frame()
+
+    def plot(self, name: str, *image: str | int | Path, **options: Any) -> Figure:
+        """A figure, by its name on the command line: `plot("grid", "000170010400180_0", k=5)`.
+
+        A notebook shows it where it stands. The options are those of the functions in
+        `imgsim.figures`.
+
+        Raises:
+            ImgsimError: there is no such figure, or it cannot be drawn.
+        """
+        from imgsim.plots.figures import FIGURES
+
+        if name not in FIGURES:
+            raise ImgsimError(f"there is no figure {name!r}", f"there are: {', '.join(FIGURES)}")
+        return FIGURES[name](self.connection, *map(str, image), **options).figure
+
+    def models(self) -> pandas.DataFrame:
+        """The models of the store, their vectors, index and neighbour lists."""
+        return self.sql("select * from imgsim.model_status()")

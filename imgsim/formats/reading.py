@@ -1,0 +1,225 @@
+"""Tabular files as rows of text: CSV, TSV and Parquet as they are met, read in one stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from imgsim.errors import ImgsimError
+from imgsim.formats import dialect
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MISSING = frozenset({"", "NA"})
+BATCH_ROWS = 4096
+EXAMPLES = 20
+
+OTHER_FORMATS = {
+    b"PK\x03\x04": "a ZIP archive, perhaps an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"\x1f\x8b": "compressed with gzip",
+    b"SQLite f": "an SQLite database",
+    b"%PDF": "a PDF",
+    b"RDX": "an R data file",
+}
+
+
+class Row(NamedTuple):
+    """One row: its line in the file (in Parquet its number), and text or None for each column."""
+
+    number: int
+    values: tuple[str | None, ...]
+
+
+@dataclass
+class Tally:
+    """How often something was met, and the first examples of it."""
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, example: str) -> None:
+        self.count += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(example)
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A file whose columns are known and whose rows wait to be read.
+
+    `columns` are unique and not blank; `notes` tell what had to be made so, and what was taken for
+    granted in reading it.
+    """
+
+    path: Path
+    kind: str
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+    _read: Callable[[Tally], Iterator[Row]]
+
+    def rows(self, ragged: Tally) -> Iterator[Row]:
+        """The rows, from the first; those whose cells do not fit the columns go to `ragged`.
+
+        Missing is blank or `NA` in text, null or NaN in Parquet.
+
+        Raises:
+            ImgsimError: the file is damaged, or no row at all fits the header.
+        """
+        fitted = 0
+        for row in self._read(ragged):
+            fitted += 1
+            yield row
+        if ragged.count and not fitted:
+            raise ImgsimError(
+                f"no row of {self.path} fits its {len(self.columns)} columns: {ragged.examples[0]}",
+                "see that the first line names every column (R's row names want col.names = NA)",
+            )
+
+    def find(self, column: str) -> int | None:
+        """Where a column stands: as it is written, or else whatever its case."""
+        if column in self.columns:
+            return self.columns.index(column)
+        folded = [name.casefold() for name in self.columns]
+        wanted = column.strip().casefold()
+        return folded.index(wanted) if wanted in folded else None
+
+    def position(self, column: str, hint: str = "give one of these") -> int:
+        """Where a column stands.
+
+        Raises:
+            ImgsimError: it is not there; the message names the columns that are.
+        """
+        found = self.find(column)
+        if found is None:
+            names = ", ".join(self.columns)
+            raise ImgsimError(f"{self.path} has no column {column}; it has: {names}", hint)
+        return found
+
+
+def open_table(path: Path) -> TableFile:
+    """Look into a file: format, encoding, delimiter and columns.
+
+    Raises:
+        ImgsimError: it cannot be read, is empty, or is no table.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as exc:
+        raise ImgsimError(f"cannot read {path}: {exc.strerror}", "give a file to read") from exc
+    if not start:
+        raise ImgsimError(f"{path} is empty", "see that it was written to its end")
+    if start.startswith(b"PAR1"):
+        return _open_parquet(path)
+    for signature, meaning in OTHER_FORMATS.items():
+        if start.startswith(signature):
+            raise ImgsimError(
+                f"{path} is no table that imgsim reads: it is {meaning}",
+                "save it as CSV (UTF-8), TSV or Parquet",
+            )
+    if path.suffix.lower() in (".parquet", ".pq"):
+        raise ImgsimError(f"{path} is not Parquet", "see that it was written to its end")
+    return _open_delimited(path)
+
+
+def unique_names(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Column names, stripped, blank ones named and repeated ones numbered; and notes on those.
+
+    >>> unique_names(["id", "", "id"])[0]
+    ('id', 'column_2', 'id_2')
+    """
+    unique: list[str] = []
+    notes: list[str] = []
+    stripped = [name.strip() for name in names]
+    for number, name in enumerate(stripped, 1):
+        chosen = name or f"column_{number}"
+        again = 1
+        while chosen in unique or (chosen != name and chosen in stripped):
+            again += 1
+            chosen = f"{name or f'column_{number}'}_{again}"
+        if not name:
+            notes.append(f"column {number} has no name: called {chosen}")
+        elif chosen != name:
+            notes.append(f"a second column {name}: called {chosen}")
+        unique.append(chosen)
+    return tuple(unique), tuple(notes)
+
+
+def _open_delimited(path: Path) -> TableFile:
+    found = dialect.examine(path)
+    _, _, header = next(dialect.records(path, found))
+    columns, name_notes = unique_names(header)
+    width = len(columns)
+
+    def rows(ragged: Tally) -> Iterator[Row]:
+        stream = dialect.records(path, found)
+        next(stream)
+        for first, last, cells in stream:
+            if len(cells) < width or any(c.strip() for c in cells[width:]):
+                lines = f"line {first}" if first == last else f"lines {first} to {last}"
+                ragged.add(f"{lines}: {len(cells)} cells for {width} columns")
+            else:
+                values = (None if c.strip() in MISSING else c for c in cells[:width])
+                yield Row(first, tuple(values))
+
+    kind = {",": "CSV", "\t": "TSV"}.get(found.delimiter, f"CSV with {found.delimiter}")
+    return TableFile(path, kind, columns, (*found.notes, *name_notes), rows)
+
+
+def _open_parquet(path: Path) -> TableFile:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names = pq.ParquetFile(path).schema_arrow.names
+    except (pa.ArrowException, OSError) as exc:
+        raise _damaged(path, exc) from exc
+    columns, notes = unique_names(names)
+
+    def rows(ragged: Tally) -> Iterator[Row]:
+        number = 0
+        try:
+            for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS):
+                for values in zip(*map(_texts, batch.columns), strict=True):
+                    number += 1
+                    if any(value and "\0" in value for value in values):
+                        raise dialect.no_text(path, f"row {number} holds a NUL character")
+                    yield Row(number, values)
+        except (pa.ArrowException, OSError) as exc:
+            raise _damaged(path, exc) from exc
+
+    return TableFile(path, "Parquet", columns, notes, rows)
+
+
+def _damaged(path: Path, exc: Exception) -> ImgsimError:
+    reason = str(exc).splitlines()[0]
+    return ImgsimError(
+        f"cannot read {path}: {reason}", "see that it was written and copied to its end"
+    )
+
+
+def _texts(column: pa.Array) -> list[str | None]:
+    """A column's values as text, such as they would stand in a CSV file; null and NaN as None."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_nested(column.type):
+        return [
+            None if v is None else json.dumps(v, ensure_ascii=False, default=str)
+            for v in column.to_pylist()
+        ]
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+    try:
+        texts: list[str | None] = column.cast(pa.string()).to_pylist()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
+        values = column.to_pylist()
+        texts = [v.hex() if isinstance(v, bytes) else v and str(v) for v in values]
+    return texts

@@ -1,0 +1,1 @@
+"""Picture files: found, opened, and made ready for a network."""

@@ -1,0 +1,1 @@
+"""Models and their weights: pixels to vectors, and training."""

@@ -1,0 +1,244 @@
+"""The models of a store: each a name that holds vectors of exactly one network, weights and
+preprocessing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from imgsim.database.connection import Connection
+from imgsim.errors import ImgsimError, NotFoundError, WeightsError
+from imgsim.networks import bundled
+from imgsim.settings import PRETRAINED, UNTRAINED
+
+if TYPE_CHECKING:
+    from imgsim.networks.architectures import Network
+
+DEFAULTS = ("resnet18", "resnet50")
+NAME = re.compile(r"[a-z0-9]([a-z0-9_.-]{0,38}[a-z0-9])?")
+DEFAULT_PREPROCESS = "fit"
+INK_PREPROCESS = "print"
+"""Of networks that take ink instead of colours."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A row of `imgsim.model`."""
+
+    model_id: int
+    name: str
+    architecture: str
+    dimension: int
+    weights: str
+    weights_sha256: str
+    preprocess: str
+    embedding_table: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A model as a command asks for it; None where it does not care.
+
+    `training` is how its weights were trained, if it is known.
+    """
+
+    name: str
+    architecture: str | None = None
+    weights: str | None = None
+    preprocess: str | None = None
+    training: Mapping[str, Any] | None = None
+
+
+def stored(connection: Connection) -> list[Model]:
+    """The models of the store, in the order they were added."""
+    rows = connection.execute(
+        """
+        select model_id, name, architecture, dimension, weights, weights_sha256,
+            preprocess, embedding_table
+        from imgsim.model
+        order by model_id
+        """
+    ).fetchall()
+    return [Model(*row) for row in rows]
+
+
+def named(connection: Connection, name: str) -> Model:
+    """The stored model of that name.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    models = stored(connection)
+    for model in models:
+        if model.name == name:
+            return model
+    have = ", ".join(model.name for model in models) or "none yet"
+    raise NotFoundError(f"no model is called {name!r}; there are: {have}", "imgsim model list")
+
+
+def chosen(connection: Connection, names: Sequence[str]) -> list[Model]:
+    """The stored models of those names; without any, the one that SQL takes where none is named.
+
+    Raises:
+        NotFoundError: one is not stored, or none is.
+    """
+    if names:
+        return [named(connection, name) for name in dict.fromkeys(names)]
+    return [_default(connection)]
+
+
+def chosen_pair(connection: Connection, names: Sequence[str]) -> tuple[Model, Model]:
+    """The two stored models of those names; without any, those that SQL compares.
+
+    Raises:
+        NotFoundError: one is not stored, or there are no two.
+        ImgsimError: names are given, but not two.
+    """
+    if names:
+        if len(names) != 2:
+            raise ImgsimError(f"{len(names)} models are named", "two are compared: name two")
+        return named(connection, names[0]), named(connection, names[1])
+    first, second = _default(connection, 1), _default(connection, 2)
+    if first == second:
+        raise NotFoundError(
+            f"the store has one model, {first.name}, and two are compared",
+            "add another, and embed with it: imgsim ingest --model NAME FOLDER",
+        )
+    return first, second
+
+
+def _default(connection: Connection, place: int | None = None) -> Model:
+    if not stored(connection):
+        raise NotFoundError("the store is empty", "take pictures in first: imgsim ingest FOLDER")
+    row = connection.execute("select imgsim.default_model(%s::integer)", [place]).fetchone()
+    assert row
+    return named(connection, row[0])
+
+
+def ensure(connection: Connection, wanted: Wanted) -> Model:
+    """The stored model that is wanted, added to the store if it is new.
+
+    A stored model that is asked for by name alone is found without loading its network.
+
+    Raises:
+        ImgsimError: the store's vectors of that name came from another architecture, other
+            weights or another preprocessing; nothing has been done.
+        WeightsError: the weights cannot be had.
+    """
+    known = {model.name: model for model in stored(connection)}.get(wanted.name)
+    if known is None:
+        return _add(connection, wanted)
+    asked = wanted.architecture or known.architecture
+    _same("architecture", known, known.architecture, bundled.BUNDLED.get(asked, asked))
+    _same("preprocessing", known, known.preprocess, wanted.preprocess or known.preprocess)
+    if wanted.weights is not None:
+        network_of(known, wanted.weights)
+    return known
+
+
+def network_of(model: Model, weights: str | None = None) -> Network:
+    """The network that made the stored vectors of a model, loaded.
+
+    Args:
+        weights: where to find its weights, if not where they were when it was added.
+
+    Raises:
+        WeightsError: its weights cannot be had, or are not the same any more.
+    """
+    from imgsim.networks import architectures
+
+    network = architectures.load(model.architecture, weights or model.weights)
+    if network.weights.sha256 != model.weights_sha256:
+        raise WeightsError(
+            f"the vectors of {model.name} in this store were made with other weights: "
+            f"{model.weights} ({model.weights_sha256[:8]}), "
+            f"not {network.weights.name} ({network.weights.sha256[:8]})",
+            f"leave --weights out to go on as before, or keep both: "
+            f"imgsim model add {model.architecture} --name OTHER --weights …",
+        )
+    return network
+
+
+def check_new(connection: Connection, name: str) -> None:
+    """See that a new model can have this name, before any work is done for it.
+
+    Raises:
+        ImgsimError: it is taken, or not one a model can have.
+    """
+    if not NAME.fullmatch(name):
+        raise ImgsimError(
+            f"a model cannot be called {name!r}",
+            "take small letters, digits, and between them . _ -, 40 at most",
+        )
+    if name in [model.name for model in stored(connection)]:
+        raise ImgsimError(
+            f"the store has a model {name} already",
+            f"give another --name, or remove it: imgsim model remove {name}",
+        )
+
+
+def origin(connection: Connection, name: str, weights: str | None = None) -> tuple[str, str]:
+    """What a training begins with: architecture and weights of a model of the store, of one that
+    comes with imgsim, or of an architecture, which without weights has learnt nothing.
+    """
+    known = {model.name: model for model in stored(connection)}.get(name)
+    if known is not None:
+        return known.architecture, weights or known.weights
+    if name in bundled.BUNDLED:
+        return bundled.BUNDLED[name], weights or name
+    return name, weights or UNTRAINED
+
+
+def _add(connection: Connection, wanted: Wanted) -> Model:
+    from imgsim.networks import architectures
+
+    asked = wanted.architecture or wanted.name
+    own = bundled.BUNDLED.get(asked)
+    network = architectures.load(own or asked, wanted.weights or (asked if own else PRETRAINED))
+    preprocess = wanted.preprocess or preprocess_for(network)
+    _check_input(network, preprocess)
+    training = wanted.training
+    if training is None and network.weights.name in bundled.BUNDLED:
+        training = bundled.provenance(network.weights.name)
+    connection.execute(
+        "select imgsim.add_model(%s, %s, %s, %s, %s, %s, %s)",
+        [
+            *(wanted.name, network.architecture, network.dimension),
+            *(network.weights.name, network.weights.sha256, preprocess),
+            json.dumps(training) if training else None,
+        ],
+    )
+    return named(connection, wanted.name)
+
+
+def preprocess_for(network: Network) -> str:
+    """The preprocessing that a network is given if none is asked for."""
+    return INK_PREPROCESS if network.channels == 1 else DEFAULT_PREPROCESS
+
+
+def _same(what: str, known: Model, before: str, now: str) -> None:
+    if before != now:
+        raise ImgsimError(
+            f"the vectors of {known.name} in this store were made with {what} {before}, not {now}",
+            f"leave the option out to go on as before, or keep both under two names: "
+            f"imgsim model add {known.architecture} --name OTHER …",
+        )
+
+
+def _check_input(network: Network, preprocess: str) -> None:
+    """See that a new model's network takes pictures of the shapes its preprocessing makes."""
+    import torch
+
+    height, width = {"crop": (224, 224), "square": (256, 256)}.get(preprocess, (256, 192))
+    try:
+        with torch.inference_mode():
+            network.module(torch.zeros(1, network.channels, height, width))
+    except (RuntimeError, AssertionError) as exc:
+        raise ImgsimError(
+            f"{network.architecture} cannot take pictures of {width} x {height} pixels: {exc}",
+            "add it with: --preprocess crop",
+        ) from exc

@@ -1,0 +1,200 @@
+"""Every figure by its name: what it shows is gathered from the store, then drawn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgsim import plots
+from imgsim.database.connection import Connection
+from imgsim.errors import NotFoundError
+from imgsim.networks import models
+from imgsim.similarity import neighbours, search
+from imgsim.work import Progress, silent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+GROUP_ID = re.compile("[0-9]{1,18}")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure, and the models whose vectors it shows."""
+
+    figure: Figure
+    models: tuple[models.Model, ...]
+
+
+def grid(
+    connection: Connection,
+    image: str,
+    *,
+    k: int = 5,
+    model_names: Sequence[str] = (),
+    other_documents_only: bool = False,
+    width: str = "double",
+) -> Drawn:
+    """An image and the k most like it, a row for each model."""
+    chosen = _chosen(connection, model_names)
+    question = search.Question(image, k, other_documents_only=other_documents_only)
+    rankings = [plots.ranking(connection, question, model) for model in chosen]
+    return Drawn(plots.draw_grid(rankings, width), chosen)
+
+
+def ladder(
+    connection: Connection, *, model: str | None = None, seed: int = 1, width: str = "double"
+) -> Drawn:
+    """Pairs at 0.5, 0.6, … 1.0: what a score looks like."""
+    (named,) = models.chosen(connection, [model] if model else [])
+    pairs = 1 if width == "single" else 2
+    rungs = plots.gather_ladder(connection, named, pairs, seed=seed)
+    return Drawn(plots.draw_ladder(rungs, width), (named,))
+
+
+def image_map(
+    connection: Connection,
+    image: str | None = None,
+    *,
+    threshold: float = 0.94,
+    model_names: Sequence[str] = (),
+    colour_by: str | None = None,
+    method: str = "pca",
+    width: str = "double",
+) -> Drawn:
+    """All images in two dimensions, one of them and those like it marked.
+
+    Raises:
+        NotFoundError: the image is not stored.
+    """
+    chosen = _chosen(connection, model_names)
+    rankings = {}
+    if image is not None:
+        if search.find_query(connection, image).image_id is None:
+            raise NotFoundError(
+                f"{image} is not in the store, and the map shows what is",
+                f"take it in first: imgsim ingest {image}",
+            )
+        question = search.Question(image, min_similarity=threshold)
+        rankings = {m.name: plots.ranking(connection, question, m) for m in chosen}
+    drawn = plots.gather_map(connection, chosen, rankings, threshold, colour_by or "", method)
+    return Drawn(plots.draw_map(drawn, width), chosen)
+
+
+def around(
+    connection: Connection,
+    image: str,
+    *,
+    k: int | None = None,
+    threshold: float | None = None,
+    model: str | None = None,
+    other_documents_only: bool = False,
+    width: str = "double",
+) -> Drawn:
+    """An image and those like it, at their distance around it."""
+    (named,) = models.chosen(connection, [model] if model else [])
+    asked = k or (8 if threshold is None else None)
+    question = search.Question(image, asked, threshold, other_documents_only=other_documents_only)
+    return Drawn(plots.draw_around(plots.ranking(connection, question, named), width), (named,))
+
+
+def overlap(
+    connection: Connection,
+    *,
+    k: int = 4,
+    model_names: Sequence[str] = (),
+    width: str = "single",
+    on_progress: Progress = silent,
+) -> Drawn:
+    """How many images share how many of their k nearest between two models, as bars."""
+    a, b = models.chosen_pair(connection, model_names)
+    neighbours.bring_up_to_date(connection, [a, b], k, on_progress)
+    return Drawn(plots.draw_overlap(plots.overlap_table(connection, k, a, b), width), (a, b))
+
+
+def threshold(
+    connection: Connection,
+    *,
+    model_names: Sequence[str] = (),
+    mark: float = 0.94,
+    k: int = 10,
+    width: str = "double",
+    on_progress: Progress = silent,
+) -> Drawn:
+    """How many images have a neighbour at each threshold, and how many pairs there are."""
+    chosen = _chosen(connection, model_names)
+    neighbours.bring_up_to_date(connection, chosen, k, on_progress)
+    counts = {model: plots.threshold_counts(connection, model) for model in chosen}
+    return Drawn(plots.draw_threshold(counts, width, mark), chosen)
+
+
+def timeline(
+    connection: Connection,
+    image: str,
+    *,
+    threshold: float = 0.94,
+    model: str | None = None,
+    other_documents_only: bool = False,
+    width: str = "double",
+) -> Drawn:
+    """An image and all that are like it, by the year of their books."""
+    (named,) = models.chosen(connection, [model] if model else [])
+    question = search.Question(
+        image, min_similarity=threshold, other_documents_only=other_documents_only
+    )
+    ranking = plots.ranking(connection, question, named)
+    return Drawn(plots.draw_timeline(ranking, threshold, width), (named,))
+
+
+def overlay(
+    connection: Connection, image: str, other: str, *, turned: bool = False, width: str = "double"
+) -> Drawn:
+    """Two pictures laid upon each other, what they are to each other, and where they differ."""
+    gathered = plots.gather_overlay(connection, image, other, turned=turned)
+    return Drawn(plots.draw_overlay(gathered, width), ())
+
+
+def group(
+    connection: Connection, group_id: str, *, at_most: int = 24, width: str = "double"
+) -> Drawn:
+    """The pictures of a group of re-use by the year of their books, aligned.
+
+    Raises:
+        NotFoundError: there is no such group.
+    """
+    if not GROUP_ID.fullmatch(group_id):
+        raise NotFoundError(
+            f"there is no group {group_id!r}: groups are numbered",
+            "see which there are: imgsim report groups",
+        )
+    return Drawn(
+        plots.draw_group(plots.gather_group(connection, int(group_id), at_most), width), ()
+    )
+
+
+def reuse(connection: Connection, *, places: int | None = None, width: str = "double") -> Drawn:
+    """How many pictures appear again in each decade, and between which places."""
+    return Drawn(plots.draw_reuse(plots.gather_reuse(connection), width, places), ())
+
+
+FIGURES: dict[str, Callable[..., Drawn]] = {
+    "around": around,
+    "grid": grid,
+    "group": group,
+    "ladder": ladder,
+    "map": image_map,
+    "overlap": overlap,
+    "overlay": overlay,
+    "reuse": reuse,
+    "threshold": threshold,
+    "timeline": timeline,
+}
+"""Every figure by its name on the command line and in `Store.plot`."""
+
+
+def _chosen(connection: Connection, names: Sequence[str]) -> tuple[models.Model, ...]:
+    every = [model.name for model in models.stored(connection)]
+    return tuple(models.chosen(connection, names or every))

@@ -1,0 +1,1 @@
+"""What all figures share: page, lettering, style, thumbnails, files."""

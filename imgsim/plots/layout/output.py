@@ -1,0 +1,86 @@
+"""Writes a figure as PNG, SVG or PDF: whole or not at all, and the same bytes every time."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from imgsim.errors import ImgsimError, NotFoundError
+from imgsim.plots.layout import style
+from imgsim.version import __version__
+
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def destination(output: str | None, default: str, *, force: bool = False) -> Path:
+    """Where a figure goes: the file that was given, or `default`.png in the current folder.
+
+    Raises:
+        NotFoundError: its folder is not there.
+        ImgsimError: its ending is no format, it is a folder, or it is there already.
+    """
+    path = Path(output).expanduser() if output else Path(f"{_file_name(default)}.png")
+    if path.is_dir():
+        raise ImgsimError(f"{path} is a folder", f"name a file in it: {path / 'figure.png'}")
+    if path.suffix.lower() not in FORMATS:
+        ending = f"the ending {path.suffix}" if path.suffix else "no ending"
+        raise ImgsimError(
+            f"{path} has {ending}, which says no format", "let it end in .png, .svg or .pdf"
+        )
+    if not path.parent.is_dir():
+        raise NotFoundError(f"there is no folder {path.parent}", f"make it: mkdir -p {path.parent}")
+    if os.path.lexists(path) and not force:
+        raise ImgsimError(
+            f"{path} is there already", "give --force to replace it, or another --output"
+        )
+    return path
+
+
+def save(figure: Figure, path: Path, title: str = "") -> None:
+    """Write a figure in the format of its ending, under a temporary name first.
+
+    Raises:
+        ImgsimError: the folder cannot be written.
+    """
+    kind = path.suffix.lower().lstrip(".")
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=f".part.{kind}")
+    except OSError as exc:
+        raise ImgsimError(
+            f"cannot write in {path.parent}: {exc.strerror}", "give another --output"
+        ) from exc
+    try:
+        with os.fdopen(descriptor, "wb") as file, style.settings(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+            figure.savefig(file, format=kind, dpi=style.DPI, metadata=_metadata(kind, title))
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _metadata(kind: str, title: str) -> dict[str, Any]:
+    """What a file says of itself: no date, so that the same figure is the same file."""
+    program = f"imgsim {__version__}"
+    if kind == "png":
+        return {"Title": title, "Software": program}
+    if kind == "svg":
+        return {"Title": title, "Creator": program, "Date": None}
+    return {"Title": title, "Creator": program, "CreationDate": None}
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", text).strip("._")[:120] or "figure"
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,59 @@
+"""Reads the pictures of illustrations, as large as they will be printed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+from PIL import Image
+
+from imgsim.images import decoding
+from imgsim.images.decoding import Picture
+from imgsim.images.files import Found, Refused, path_from_text
+from imgsim.plots.gather import Illustration
+from imgsim.plots.layout.style import DPI, MM_PER_INCH
+
+
+def read(illustration: Illustration, longest: float) -> Image.Image | str:
+    """The picture of an illustration, or why there is none; never raises for a bad file.
+
+    Args:
+        longest: its longer side in print, in millimetres.
+    """
+    picture = read_sized(illustration, longest)
+    return picture if isinstance(picture, str) else picture.image
+
+
+def read_sized(illustration: Illustration, longest: float) -> Picture | str:
+    """The same with the size that it has in its file: `frame.width` and `frame.height`."""
+    pixels = max(1, round(longest / MM_PER_INCH * DPI))
+    picture = read_whole(illustration, lambda w, h: _draft(w, h, pixels))
+    if isinstance(picture, str):
+        return picture
+    image = picture.image.convert("RGB")
+    image.thumbnail((pixels, pixels), Image.Resampling.LANCZOS)
+    return replace(picture, image=image)
+
+
+def read_whole(
+    illustration: Illustration, draft_size: Callable[[int, int], tuple[int, int]] | None = None
+) -> Picture | str:
+    """The picture of an illustration as large as it is, or why there is none."""
+    path = path_from_text(illustration.path)
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return "no such file on this machine"
+    frames = decoding.decode(Found(path, found.st_size, found.st_mtime_ns), draft_size)
+    picture = next(itertools.islice(frames, illustration.frame - 1, None), None)
+    if picture is None:
+        return f"the file has no page {illustration.frame}"
+    return picture.reason if isinstance(picture, Refused) else picture
+
+
+def _draft(width: int, height: int, pixels: int) -> tuple[int, int]:
+    """The size that a JPEG need not exceed for a thumbnail of some pixels."""
+    share = min(1.0, 2 * pixels / max(width, height))
+    return max(1, round(width * share)), max(1, round(height * share))

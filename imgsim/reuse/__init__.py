@@ -1,0 +1,1 @@
+"""Which pictures are of one block: evidence, verdicts, thresholds, groups of re-use."""

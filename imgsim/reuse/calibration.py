@@ -1,0 +1,251 @@
+"""What a threshold of a score means, measured on labelled pairs: labels in, plain sentences out.
+
+The measuring is `sql/calibration.sql`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imgsim.database.connection import Connection, Table, table
+from imgsim.errors import ImgsimError
+from imgsim.formats.reading import Tally
+from imgsim.networks.models import Model
+from imgsim.reuse import pair_files
+from imgsim.reuse.pair_files import NamedPair, PairFile
+from imgsim.reuse.verdicts import SAME_BLOCK, verdict_meant
+
+KNOWN_THRESHOLD = 0.94
+"""The threshold of the original study; what it means here is always said."""
+
+FEW = 20
+"""With fewer labelled pairs of either kind the intervals are too wide to choose by."""
+
+PRECISION = 0.95
+STEP = 0.01
+YES = frozenset({"yes", "y", "true", "t", "1", "1.0"})
+NO = frozenset({"no", "n", "false", "f", "0", "0.0"})
+
+
+@dataclass
+class Labels:
+    """The pairs of a file that says which are of one block, and tallies of what it says unclearly.
+
+    `pairs.pairs` are all that name two stored images; `same` has those that count, by their ids.
+    """
+
+    pairs: PairFile
+    same: dict[tuple[int, int], bool] = field(default_factory=dict)
+    repeated: Tally = field(default_factory=Tally)
+    no_label: Tally = field(default_factory=Tally)
+    contradictions: Tally = field(default_factory=Tally)
+
+    @property
+    def refused(self) -> int:
+        """How many rows could not be used."""
+        return self.pairs.refused + sum(tally.count for _, tally in self.tallies)
+
+    @property
+    def tallies(self) -> tuple[tuple[str, Tally], ...]:
+        """What is wrong with rows that do name two images, in words, and with which."""
+        return (
+            ("rows say neither yes nor no nor a verdict, left out", self.no_label),
+            ("rows contradict each other, left out", self.contradictions),
+        )
+
+
+def read_labels(connection: Connection, path: Path) -> Labels:
+    """Read labelled pairs from a file with the columns image, other, and same (or verdict).
+
+    `same` holds yes or no, true or false, 1 or 0, or a verdict.
+
+    Raises:
+        ImgsimError: the file cannot be read, lacks a column, or no row of it can be used.
+    """
+    pairs = pair_files.read(connection, path, optional=["same", "verdict"])
+    if pairs.file.find("same") is None and pairs.file.find("verdict") is None:
+        pairs.file.position("same", "the first line must name image, other, same")
+    labels = Labels(pairs)
+    said: dict[tuple[int, int], list[tuple[NamedPair, bool]]] = defaultdict(list)
+    for pair in pairs.pairs:
+        text = next((value for value in pair.values if value), "")
+        same = is_same(text)
+        if same is None:
+            labels.no_label.add(f"line {pair.line}: {text or 'blank'}")
+        else:
+            said[pair.ids].append((pair, same))
+    for ids, rows in said.items():
+        _settle(labels, ids, rows)
+    if not labels.same:
+        examples = [e for _, t in (*pairs.tallies, *labels.tallies) for e in t.examples]
+        raise ImgsimError(
+            f"no row of {path} can be used" + (f": {examples[0]}" if examples else ""),
+            "see that image and other name stored pictures, and same says yes or no",
+        )
+    return labels
+
+
+def refuse_unusable(labels: Labels) -> None:
+    """See that every row of the file counts.
+
+    Raises:
+        ImgsimError: one cannot be used.
+    """
+    if labels.refused:
+        tallies = (*labels.pairs.tallies, *labels.tallies)
+        example = next(tally.examples[0] for _, tally in tallies if tally.examples)
+        raise ImgsimError(
+            f"{labels.refused:,} rows of {labels.pairs.file.path} cannot be used: {example}",
+            "put them right, or take them out",
+        )
+
+
+def is_same(text: str) -> bool | None:
+    """Whether a label says that two pictures are of one block; None if it says nothing.
+
+    >>> is_same("Yes"), is_same("0"), is_same("same-block"), is_same("copy"), is_same("perhaps")
+    (True, False, True, False, None)
+    """
+    plain = text.strip().casefold()
+    if plain in YES or plain in NO:
+        return plain in YES
+    verdict = verdict_meant(text)
+    return None if verdict is None else verdict == SAME_BLOCK
+
+
+def measure(
+    connection: Connection,
+    models: Sequence[Model],
+    wanted: float = PRECISION,
+    step: float = STEP,
+    labels: Labels | None = None,
+) -> Table:
+    """Precision and recall of every score at every threshold; see `sql/calibration.sql`.
+
+    Args:
+        wanted: the precision that a proposed threshold reaches.
+        labels: measure on these instead of on what scholars agree on.
+
+    Raises:
+        ImgsimError: there is nothing to measure with, or a number is out of range.
+    """
+    if not 0 < wanted <= 1:
+        raise ImgsimError(f"the precision is {wanted:g}", "give one above 0, up to 1")
+    given = list(labels.same.items()) if labels else None
+    return table(
+        connection,
+        """
+        select *
+        from imgsim.calibration(
+            %(models)s::text[], %(wanted)s, %(step)s,
+            %(image_ids)s::bigint[], %(other_ids)s::bigint[], %(same)s::boolean[])
+        """,
+        {
+            "models": [model.name for model in models],
+            "wanted": wanted,
+            "step": step,
+            "image_ids": None if given is None else [ids[0] for ids, _ in given],
+            "other_ids": None if given is None else [ids[1] for ids, _ in given],
+            "same": None if given is None else [same for _, same in given],
+        },
+    )
+
+
+def sentences(answer: Table, wanted: float = PRECISION) -> list[str]:
+    """What a table of `measure` comes to: what 0.94 means, and which threshold to take."""
+    scores: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in answer.rows:
+        named = dict(zip(answer.columns, row, strict=True))
+        scores[named["score"]].append(named)
+    said: list[str] = []
+    for score, rows in scores.items():
+        said += _of_known_threshold(score, rows)
+        said.append(_of_proposal(score, rows, wanted))
+    return said
+
+
+def cautions(answer: Table) -> list[str]:
+    """What to bear in mind with a table of `measure`."""
+    at = {name: number for number, name in enumerate(answer.columns)}
+    counts = {
+        row[at["score"]]: (row[at["labelled"]], row[at["labelled_same"]]) for row in answer.rows
+    }
+    labelled, same = max(counts.values(), default=(0, 0))
+    said = []
+    if min(same, labelled - same) < FEW:
+        said.append(
+            f"{same:,} labelled pairs are of one block and {labelled - same:,} are not: with fewer "
+            f"than {FEW} of either, the intervals are too wide to choose a threshold by"
+        )
+    for score, (of_score, _) in counts.items():
+        if of_score < labelled:
+            remedy = "imgsim verify" if score == "evidence" else "imgsim neighbours"
+            said.append(f"{score} is known for {of_score:,} of {labelled:,} pairs: {remedy}")
+    if "evidence" not in counts:
+        said.append("none of the labelled pairs is verified: imgsim verify")
+    said.append(
+        "this holds for pairs like those labelled, not for all pairs: labelled are mostly those "
+        "from the top of the lists"
+    )
+    return said
+
+
+def _settle(labels: Labels, ids: tuple[int, int], rows: list[tuple[NamedPair, bool]]) -> None:
+    """Take the label of a pair, unless the rows that name it contradict each other."""
+    first, same = rows[0]
+    if any(other != same for _, other in rows):
+        lines = ", ".join(f"{pair.line} ({'yes' if other else 'no'})" for pair, other in rows)
+        for pair, _ in rows:
+            labels.contradictions.add(f"line {pair.line}: the same pair in lines {lines}")
+        return
+    labels.same[ids] = same
+    for pair, _ in rows[1:]:
+        labels.repeated.add(f"line {pair.line}: as line {first.line}")
+
+
+def _of_known_threshold(score: str, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        if row["threshold"] != KNOWN_THRESHOLD or score.endswith(" normalised"):
+            continue
+        if not row["pairs"]:
+            yield f"{score} at {KNOWN_THRESHOLD}: no labelled pair reaches it"
+            continue
+        finds = (
+            ""
+            if row["recall"] is None
+            else f", and it finds {_percent(row['recall'])} of all that are"
+        )
+        verb = "is" if row["same_block"] == 1 else "are"
+        yield (
+            f"{score} at {KNOWN_THRESHOLD}: {row['same_block']:,} of {row['pairs']:,} labelled "
+            f"pairs that reach it {verb} of one block ({_precision(row)}){finds}"
+        )
+
+
+def _of_proposal(score: str, rows: Sequence[dict[str, Any]], wanted: float) -> str:
+    proposed = next((row for row in rows if row["proposed"]), None)
+    if proposed is None:
+        return f"{score}: no threshold reaches a precision of {wanted:g} on these pairs"
+    assured = next((row for row in rows if row["assured"]), None)
+    sure = (
+        f"to be sure of it, {assured['threshold']:g}"
+        if assured
+        else "too few pairs to be sure of it"
+    )
+    return (
+        f"{score}: for a precision of {wanted:g} take {proposed['threshold']:g} "
+        f"({_precision(proposed)}; it finds {_percent(proposed['recall'])}); {sure}"
+    )
+
+
+def _precision(row: dict[str, Any]) -> str:
+    low, high = row["precision_low"], row["precision_high"]
+    return f"precision {row['precision']:.2f}, {low:.2f} to {high:.2f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

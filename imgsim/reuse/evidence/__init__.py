@@ -1,0 +1,69 @@
+"""Evidence for re-use: local features matched, pictures aligned, their ink compared, and judged.
+
+features ──matching──> alignment ──ink──> agreement ──judgement──> relation, probability
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imgsim.database.connection import Connection
+from imgsim.errors import ImgsimError
+from imgsim.images.files import Refused
+from imgsim.reuse.evidence import judgement, verification
+from imgsim.reuse.evidence.features import LocalFeatures
+from imgsim.reuse.evidence.judgement import Judgement
+from imgsim.reuse.evidence.verification import Pair
+from imgsim.similarity import search
+from imgsim.similarity.search import Query
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two pictures and what they are to each other; `stored` where the judgement is kept."""
+
+    judgement: Judgement
+    stored: bool
+
+
+def compare(
+    connection: Connection, image: str, other: str, turned: bool = False, again: bool = False
+) -> Compared:
+    """What two pictures are to each other: stored ones, by name, path or id, or any image files.
+
+    Args:
+        turned: accept any rotation on as little evidence as none.
+        again: judge anew what has been judged.
+
+    Raises:
+        ImgsimError: one cannot be found or read, or both are one picture.
+    """
+    queries = [search.find_query(connection, text) for text in (image, other)]
+    ids = [query.image_id for query in queries]
+    if ids[0] is not None and ids[0] == ids[1]:
+        raise ImgsimError(f"{image} and {other} are one picture of the store", "give two")
+    one, two = (
+        _features(connection, query, text)
+        for query, text in zip(queries, (image, other), strict=True)
+    )
+    if ids[0] is None or ids[1] is None:
+        return Compared(judgement.judge(one, two, turned), False)
+    pair = Pair(*sorted((ids[0], ids[1])))
+    verification.verify(connection, [pair], turned, again)
+    kept = verification.kept(connection, pair)
+    return Compared(kept if pair.image_id == ids[0] else kept.reversed(), True)
+
+
+def _features(connection: Connection, query: Query, called: str) -> LocalFeatures:
+    if query.image_id is not None:
+        unreadable = verification.find_features(connection, [query.image_id])
+        known = verification.stored_features(connection, [query.image_id])
+        if query.image_id in known:
+            return known[query.image_id]
+        reason = unreadable.get(query.image_id, "it was removed meanwhile")
+        raise ImgsimError(f"cannot read {called}: {reason}", "see that the file is where it was")
+    assert query.file is not None
+    found = verification.features_of_file(query.file)
+    if isinstance(found, Refused):
+        raise ImgsimError(f"cannot read {called}: {found.reason}", "give another image")
+    return found

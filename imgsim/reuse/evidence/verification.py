@@ -1,0 +1,358 @@
+"""Verifies the candidates of a store: features found once, pairs judged once, all resumable.
+
+What is to be done is found by looking at what is there, so that an interrupted run goes on and a
+run after an ingest costs only what is new.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from psycopg.types.json import Jsonb
+
+from imgsim.database.connection import Connection
+from imgsim.database.turns import turn
+from imgsim.errors import NotFoundError
+from imgsim.images import decoding
+from imgsim.images.files import Found, Refused, path_from_text
+from imgsim.reuse.evidence import features, judgement
+from imgsim.reuse.evidence.features import LocalFeatures
+from imgsim.reuse.evidence.judgement import Judgement
+from imgsim.work import Progress, in_parallel, silent
+
+FEATURES_COMMITTED = 64
+PAIRS_COMMITTED = 256
+UNREADABLE = "cannot be read: "
+
+
+class Pair(NamedTuple):
+    """Two stored images, the lesser id first."""
+
+    image_id: int
+    other_id: int
+
+
+@dataclass
+class Verified:
+    """What a run has come to.
+
+    Attributes:
+        pairs: how many were asked for.
+        done: how many of them were judged already.
+        relations: of those judged now, how many are what.
+        unreadable: images that could not be read, and why; their pairs are undecided until they
+            can be.
+    """
+
+    pairs: int = 0
+    done: int = 0
+    relations: Counter[str] = field(default_factory=Counter)
+    mirrored: int = 0
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def verify(
+    connection: Connection,
+    pairs: Sequence[Pair],
+    turned: bool = False,
+    again: bool = False,
+    on_progress: Progress = silent,
+) -> Verified:
+    """Judge pairs of stored images, and keep what comes of it in `imgsim.verification`.
+
+    Args:
+        turned: accept any rotation on as little evidence as none.
+        again: judge also what has been judged.
+        on_progress: told of features, then of pairs.
+    """
+    wanted = sorted({Pair(*sorted(pair)) for pair in pairs if pair[0] != pair[1]})
+    with turn(connection, "imgsim.verification", 0):
+        _forget_outdated(connection)
+        left = wanted if again else _not_judged(connection, wanted, turned)
+        told = Verified(len(wanted), len(wanted) - len(left))
+        unreadable = _find_features(connection, left, told, on_progress)
+        for start in range(0, len(left), PAIRS_COMMITTED):
+            block = left[start : start + PAIRS_COMMITTED]
+            judged = list(_judge(connection, block, unreadable, turned))
+            _keep(connection, judged, {"turned": turned})
+            told.relations.update(each.relation for _, each in judged)
+            told.mirrored += sum(
+                each.mirrored for _, each in judged if each.relation.startswith("same block")
+            )
+            on_progress("pairs", start + len(block), len(left))
+    return told
+
+
+def candidates(connection: Connection, k: int) -> list[Pair]:
+    """The pairs worth looking at: k nearest of every image by every model, and all stored pairs."""
+    rows = connection.execute("select image_id, other_id from imgsim.candidates(%s)", [k])
+    return [Pair(*row) for row in rows]
+
+
+def features_of_file(file: Found, frame: int = 1) -> LocalFeatures | Refused:
+    """The features of a picture on disk; never raises for a bad file."""
+    pictures = decoding.decode(file, features.draft_size)
+    picture = next(itertools.islice(pictures, frame - 1, None), None)
+    if picture is None:
+        return Refused(file.path, "read", f"the file has no page {frame}", frame)
+    if isinstance(picture, Refused):
+        return picture
+    return features.find(picture.image, (picture.frame.width, picture.frame.height))
+
+
+def stored_features(connection: Connection, ids: Sequence[int]) -> dict[int, LocalFeatures]:
+    """The features of images that have been found before."""
+    rows = connection.execute(
+        """
+        select image_id, width, height, features, ink
+        from imgsim.local_feature
+        where image_id = any(%s)
+        """,
+        [list(ids)],
+        binary=True,
+    )
+    return {
+        image_id: features.unpack(width, height, packed, ink)
+        for image_id, width, height, packed, ink in rows
+    }
+
+
+def find_features(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Find the features of images that have none yet; which cannot be read, and why."""
+    return _find(connection, sorted(set(ids)), silent)
+
+
+def kept(connection: Connection, pair: Pair) -> Judgement:
+    """What is stored of a pair that was verified, without the inliers themselves.
+
+    Raises:
+        NotFoundError: one of the two was removed meanwhile.
+    """
+    row = connection.execute(
+        """
+        select relation, probability, mirrored, inliers, coverage, other_coverage, correlation,
+            transform, box, other_box, reason
+        from imgsim.verification
+        where image_id = %s and other_id = %s
+        """,
+        pair,
+    ).fetchone()
+    if row is None:
+        raise NotFoundError(
+            f"of the images {pair.image_id} and {pair.other_id} one was removed meanwhile",
+            "give two that are stored",
+        )
+    relation, probability, mirrored, inliers, coverage, other_coverage, correlation = row[:7]
+    transform, box, other_box, reason = row[7:]
+    return Judgement(
+        *(relation, probability, mirrored, inliers, coverage, other_coverage, correlation),
+        None if transform is None else np.reshape(transform, (3, 3)),
+        None if box is None else tuple(box),
+        None if other_box is None else tuple(other_box),
+        reason,
+    )
+
+
+def _forget_outdated(connection: Connection) -> None:
+    """Drop what was found in files as they are no more, or by another version of ours."""
+    with connection.transaction():
+        rows = connection.execute(
+            """
+            delete from imgsim.local_feature f
+            using imgsim.image i
+            where i.image_id = f.image_id and (i.sha256 <> f.sha256 or f.version <> %s)
+            returning f.image_id
+            """,
+            [features.VERSION],
+        ).fetchall()
+        ids = [row[0] for row in rows]
+        connection.execute(
+            "delete from imgsim.verification where image_id = any(%s) or other_id = any(%s)",
+            [ids, ids],
+        )
+
+
+def _not_judged(connection: Connection, wanted: Sequence[Pair], turned: bool) -> list[Pair]:
+    """Those that have not been judged as closely, or whose pictures could not be read then."""
+    rows = connection.execute(
+        """
+        select v.image_id, v.other_id
+        from imgsim.verification v
+        join unnest(%s::bigint[], %s::bigint[]) as w (image_id, other_id)
+            on w.image_id = v.image_id and w.other_id = v.other_id
+        where v.version = %s
+            and (v.parameters @> '{"turned": true}' or not %s)
+            and v.reason not like %s is not false
+        """,
+        [
+            *([pair.image_id for pair in wanted], [pair.other_id for pair in wanted]),
+            *(judgement.VERSION, turned, f"%{UNREADABLE}%"),
+        ],
+    )
+    done = set(rows.fetchall())
+    return [pair for pair in wanted if tuple(pair) not in done]
+
+
+def _find_features(
+    connection: Connection, pairs: Sequence[Pair], told: Verified, on_progress: Progress
+) -> dict[int, str]:
+    unreadable = _find(connection, sorted({i for pair in pairs for i in pair}), on_progress)
+    if unreadable:
+        names = connection.execute(
+            "select image_id, name from imgsim.image where image_id = any(%s)", [list(unreadable)]
+        )
+        told.unreadable = {name: unreadable[image_id] for image_id, name in names}
+    return unreadable
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    image_id: int
+    path: str
+    frame: int
+    sha256: str
+
+
+def _find(connection: Connection, ids: Sequence[int], on_progress: Progress) -> dict[int, str]:
+    rows = connection.execute(
+        """
+        select i.image_id, i.path, i.frame, i.sha256
+        from imgsim.image i
+        left join imgsim.local_feature f using (image_id)
+        where i.image_id = any(%s) and f.image_id is null
+        order by i.image_id
+        """,
+        [list(ids)],
+    ).fetchall()
+    lacking = [_Wanted(*row) for row in rows]
+    unreadable: dict[int, str] = {}
+    for start in range(0, len(lacking), FEATURES_COMMITTED):
+        block = lacking[start : start + FEATURES_COMMITTED]
+        found = list(in_parallel(_features_of, block))
+        with connection.transaction():
+            for wanted, each in zip(block, found, strict=True):
+                if isinstance(each, str):
+                    unreadable[wanted.image_id] = each
+                else:
+                    _keep_features(connection, wanted, each)
+        on_progress("features", start + len(block), len(lacking))
+    return unreadable
+
+
+def _features_of(wanted: _Wanted) -> LocalFeatures | str:
+    path = path_from_text(wanted.path)
+    try:
+        there = os.stat(path)
+    except (OSError, ValueError):
+        return "there is no such file any more"
+    found = features_of_file(Found(path, there.st_size, there.st_mtime_ns), wanted.frame)
+    return found.reason if isinstance(found, Refused) else found
+
+
+def _keep_features(connection: Connection, wanted: _Wanted, found: LocalFeatures) -> None:
+    packed, ink = features.pack(found)
+    connection.execute(
+        """
+        insert into imgsim.local_feature
+            (image_id, version, sha256, width, height, points, features, ink)
+        select i.image_id, %s, %s, %s, %s, %s, %s, %s
+        from imgsim.image i
+        where i.image_id = %s
+        on conflict (image_id) do nothing
+        """,
+        [
+            *(features.VERSION, wanted.sha256, found.width, found.height, len(found.points)),
+            *(packed, ink, wanted.image_id),
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class _Task:
+    pair: Pair
+    one: LocalFeatures
+    other: LocalFeatures
+    turned: bool
+
+
+def _judge(
+    connection: Connection, block: Sequence[Pair], unreadable: dict[int, str], turned: bool
+) -> Iterator[tuple[Pair, Judgement]]:
+    known = stored_features(connection, sorted({i for pair in block for i in pair}))
+    equal = _equal(connection, block)
+    tasks = []
+    for pair in block:
+        missing = [i for i in pair if i not in known]
+        if pair in equal:
+            yield pair, equal[pair]
+        elif missing:
+            why = unreadable.get(missing[0], "it was removed meanwhile")
+            yield pair, judgement.undecided(f"image {missing[0]} {UNREADABLE}{why}")
+        else:
+            tasks.append(_Task(pair, known[pair.image_id], known[pair.other_id], turned))
+    yield from in_parallel(_judged, tasks)
+
+
+def _judged(task: _Task) -> tuple[Pair, Judgement]:
+    return task.pair, judgement.judge(task.one, task.other, task.turned)
+
+
+def _equal(connection: Connection, block: Sequence[Pair]) -> dict[Pair, Judgement]:
+    """Pairs whose files are equal byte for byte."""
+    rows = connection.execute(
+        """
+        select w.image_id, w.other_id, i.width, i.height
+        from unnest(%s::bigint[], %s::bigint[]) as w (image_id, other_id)
+        join imgsim.image i on i.image_id = w.image_id
+        join imgsim.image o on o.image_id = w.other_id
+        where i.sha256 = o.sha256 and i.frame = o.frame
+        """,
+        [[pair.image_id for pair in block], [pair.other_id for pair in block]],
+    )
+    return {Pair(one, other): judgement.equal(width, height) for one, other, width, height in rows}
+
+
+def _keep(
+    connection: Connection, judged: Sequence[tuple[Pair, Judgement]], parameters: dict[str, bool]
+) -> None:
+    rows = [
+        (
+            *(pair.image_id, pair.other_id, each.relation, each.probability, each.mirrored),
+            *(each.inliers, each.coverage, each.other_coverage, each.correlation),
+            None if each.transform is None else each.transform.ravel().tolist(),
+            None if each.box is None else list(each.box),
+            None if each.other_box is None else list(each.other_box),
+            *(each.reason, Jsonb(parameters), judgement.VERSION),
+        )
+        for pair, each in judged
+    ]
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into imgsim.verification (
+                image_id, other_id, relation, probability, mirrored, inliers, coverage,
+                other_coverage, correlation, transform, box, other_box, reason, parameters, version)
+            select v.*
+            from (values (
+                %s::bigint, %s::bigint, %s, %s::float8, %s::boolean, %s::integer, %s::float8,
+                %s::float8, %s::float8, %s::float8[], %s::integer[], %s::integer[], %s,
+                %s::jsonb, %s::smallint)) as v (image_id, other_id)
+            where (select count(*) from imgsim.image i where i.image_id in (v.image_id, v.other_id))
+                = 2
+            on conflict (image_id, other_id) do update
+            set relation = excluded.relation, probability = excluded.probability,
+                mirrored = excluded.mirrored, inliers = excluded.inliers,
+                coverage = excluded.coverage, other_coverage = excluded.other_coverage,
+                correlation = excluded.correlation, transform = excluded.transform,
+                box = excluded.box, other_box = excluded.other_box, reason = excluded.reason,
+                parameters = excluded.parameters, version = excluded.version,
+                verified_at = now()
+            """,
+            rows,
+        )

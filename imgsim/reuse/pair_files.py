@@ -1,0 +1,127 @@
+"""Files that name two images a row: which stored images are meant, and what cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imgsim.database.connection import Connection
+from imgsim.formats.reading import TableFile, Tally, open_table
+
+ENDS = ("image", "other")
+SEVERAL = 9
+
+
+@dataclass(frozen=True)
+class NamedPair:
+    """Two stored images, the lesser id first, as a line of a file names them.
+
+    `values` are those of the further columns that were asked for, None where blank or not there.
+    """
+
+    line: int
+    image_id: int
+    other_id: int
+    values: tuple[str | None, ...]
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """What the same pair has in common, whichever way round it is named."""
+        return self.image_id, self.other_id
+
+
+@dataclass
+class PairFile:
+    """The rows of a file that name two stored images, and tallies of those that do not."""
+
+    file: TableFile
+    rows: int = 0
+    pairs: list[NamedPair] = field(default_factory=list)
+    unknown: Tally = field(default_factory=Tally)
+    ambiguous: Tally = field(default_factory=Tally)
+    one_image: Tally = field(default_factory=Tally)
+    ragged: Tally = field(default_factory=Tally)
+
+    @property
+    def refused(self) -> int:
+        """How many rows name no two stored images."""
+        return sum(tally.count for _, tally in self.tallies)
+
+    @property
+    def tallies(self) -> tuple[tuple[str, Tally], ...]:
+        """What is wrong with rows, in words, and with which."""
+        return (
+            ("rows name an image that is not stored, left out", self.unknown),
+            ("rows fit several images, left out", self.ambiguous),
+            ("rows name one image twice, left out", self.one_image),
+            ("rows do not fit the columns, left out", self.ragged),
+        )
+
+
+def read(
+    connection: Connection, path: Path, needed: Sequence[str] = (), optional: Sequence[str] = ()
+) -> PairFile:
+    """Read a CSV, TSV or Parquet file with the columns `image` and `other`.
+
+    They hold names, paths or ids, as `imgsim.images_called` finds them.
+
+    Args:
+        needed: further columns, whose values come first in `NamedPair.values`.
+        optional: further columns that may be lacking.
+
+    Raises:
+        ImgsimError: the file cannot be read, or lacks a column.
+    """
+    read = PairFile(open_table(path))
+    hint = f"the first line must name {', '.join((*ENDS, *needed))}"
+    ends = [read.file.position(column, hint) for column in ENDS]
+    others = [read.file.position(column, hint) for column in needed]
+    columns = [*others, *map(read.file.find, optional)]
+    rows = []
+    for row in read.file.rows(read.ragged):
+        values = tuple(None if at is None else _stripped(row.values[at]) for at in columns)
+        one, other = (_stripped(row.values[at]) or "" for at in ends)
+        rows.append((row.number, one, other, values))
+    read.rows = len(rows) + read.ragged.count
+    known = images_called(connection, {text for _, *both, _ in rows for text in both})
+    for line, one, other, values in rows:
+        if pair := _ids(read, line, (one, other), known):
+            read.pairs.append(NamedPair(line, min(pair), max(pair), values))
+    return read
+
+
+def images_called(connection: Connection, texts: Collection[str]) -> dict[str, list[int]]:
+    """For each name, path or id the ids of the images that it fits; see `sql/images_called.sql`."""
+    rows = connection.execute(
+        "select called, image_ids from imgsim.images_called(%s::text[])", [list(texts)]
+    )
+    return dict(rows.fetchall())
+
+
+def several(ids: Sequence[int]) -> str:
+    """The ids of several images that one text fits, or the first of them."""
+    return ", ".join(map(str, ids[:SEVERAL])) + (", …" if len(ids) > SEVERAL else "")
+
+
+def _ids(
+    read: PairFile, line: int, called: tuple[str, str], known: dict[str, list[int]]
+) -> tuple[int, int] | None:
+    """The two images of a row, unless one of them cannot be told; the tallies say why."""
+    unknown = [text or "blank" for text in called if not known[text]]
+    if unknown:
+        read.unknown.add(f"line {line}: {', '.join(unknown)}")
+        return None
+    if unclear := [text for text in called if len(known[text]) > 1]:
+        text = unclear[0]
+        read.ambiguous.add(f"line {line}: {text} fits the ids {several(known[text])}")
+        return None
+    one, other = (known[text][0] for text in called)
+    if one == other:
+        read.one_image.add(f"line {line}: {called[0]}")
+        return None
+    return one, other
+
+
+def _stripped(value: str | None) -> str | None:
+    return (value or "").strip() or None

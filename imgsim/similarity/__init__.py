@@ -1,0 +1,1 @@
+"""Which pictures are alike by their vectors: search, lists, pairs, the index."""

@@ -1,0 +1,277 @@
+"""The pairs of a store that reach a threshold: found, added to, and kept right when images go.
+
+`imgsim.pair_image` names the images that have been compared with each other, and from which
+threshold. Whatever is not named there is all that is left to do, after an interruption as after
+an ingest: each is compared with all that are. Blocks of images are committed one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from psycopg import sql
+
+from imgsim.database.connection import Connection
+from imgsim.database.copying import copy_columns
+from imgsim.database.turns import turn
+from imgsim.errors import ImgsimError
+from imgsim.networks.models import Model
+from imgsim.similarity.comparison.products import Multiplied, OnProcessor
+from imgsim.similarity.comparison.reaching import Found, Reaching
+from imgsim.similarity.comparison.vectors import Vectors, read_vectors
+from imgsim.similarity.neighbours import ChangedMeanwhileError, unchanged_since
+from imgsim.work import Progress, silent
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+THRESHOLD = 0.94
+"""At this cosine the original study found ResNet-18 and ResNet-50 relatively consistent."""
+
+MOST_PAIRS = 20_000_000
+COMMITTED = 4096
+"""How many images are compared with all before them in one transaction."""
+
+
+class TooManyPairsError(ImgsimError):
+    """So many pairs reach the threshold that they are not worth storing."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What a model's pairs are true for; `threshold` is None where it has none."""
+
+    revision: int
+    threshold: float | None
+    of_revision: int | None
+
+    def is_current(self, threshold: float) -> bool:
+        """Whether the pairs are those of the vectors, from that threshold or a lower one."""
+        stored = self.threshold
+        return self.of_revision == self.revision and stored is not None and stored <= threshold
+
+
+def bring_up_to_date(
+    connection: Connection,
+    models: Sequence[Model],
+    threshold: float = THRESHOLD,
+    on_progress: Progress = silent,
+    at_most: int = MOST_PAIRS,
+    multiply: Multiplied = OnProcessor,
+) -> dict[str, int]:
+    """Fill `imgsim.pair` for models whose pairs are missing, too few, or older than their images.
+
+    Args:
+        on_progress: called with the model's name, how many comparisons are done, and of how many.
+        at_most: stop, with nothing changed, where a model has more pairs than this.
+        multiply: what multiplies, and where.
+
+    Returns:
+        For each model whose pairs were not current, how many it has now.
+
+    Raises:
+        ImgsimError: the threshold is out of range.
+        TooManyPairsError: a model has more than `at_most`.
+    """
+    if not 0 < threshold <= 1:
+        raise ImgsimError(f"the threshold is {threshold}", "give one above 0, up to 1")
+    filled: dict[str, int] = {}
+    for model in models:
+        with turn(connection, "imgsim.pair", model.model_id):
+            while not (state := _state_of(connection, model)).is_current(threshold):
+                try:
+                    filling = _Filling(connection, model, state, threshold, at_most)
+                    filled[model.name] = filling.run(on_progress, multiply)
+                    break
+                except ChangedMeanwhileError:
+                    continue
+    return filled
+
+
+def forget_pairs_of(connection: Connection, image_ids: Sequence[int]) -> None:
+    """Drop the pairs of some images, of all models; they are to be compared again."""
+    ids = list(image_ids)
+    connection.execute(
+        "delete from imgsim.pair where image_id = any(%s) or other_id = any(%s)", [ids, ids]
+    )
+    connection.execute("delete from imgsim.pair_image where image_id = any(%s)", [ids])
+
+
+def stay_current(connection: Connection, model: Model) -> None:
+    """Before images' removal raises a model's revision: its pairs stay as current as they were.
+
+    The pairs of removed images go with them, and no other pair depends on those.
+    """
+    connection.execute(
+        sql.SQL(
+            """
+            update imgsim.pair_state s
+            set revision = m.revision + 1, images = (select count(*) from imgsim.{})
+            from imgsim.model m
+            where m.model_id = s.model_id and m.revision = s.revision and m.model_id = %s
+            """
+        ).format(sql.Identifier(model.embedding_table)),
+        [model.model_id],
+    )
+
+
+def _state_of(connection: Connection, model: Model) -> State:
+    row = connection.execute(
+        """
+        select m.revision, s.threshold, s.revision
+        from imgsim.model m
+        left join imgsim.pair_state s using (model_id)
+        where m.model_id = %s
+        """,
+        [model.model_id],
+    ).fetchone()
+    assert row is not None
+    return State(*row)
+
+
+class _Filling:
+    """One run for one model: what is compared already, what is left, and from which threshold."""
+
+    def __init__(
+        self, connection: Connection, model: Model, state: State, threshold: float, at_most: int
+    ) -> None:
+        self._connection = connection
+        self._model = model
+        self._state = state
+        self._at_most = at_most
+        self._threshold = min(threshold, state.threshold or threshold)
+        # Read after the revision: they may be newer, and are looked at again then.
+        self._vectors = read_vectors(connection, model)
+        self._complete_from = _thresholds(connection, model, self._vectors)
+
+    def run(self, on_progress: Progress, multiply: Multiplied) -> int:
+        """Compare block by block; how many pairs the model has then."""
+        is_left = self._complete_from > self._threshold
+        done, left = np.flatnonzero(~is_left), np.flatnonzero(is_left)
+        comparisons = len(left) * (2 * len(done) + len(left) - 1) // 2
+        order = np.concatenate([done, left])
+        reaching = Reaching(self._vectors, order, self._threshold, comparisons, multiply=multiply)
+        stored = self._count()
+        for start in range(len(done), len(order), COMMITTED):
+            end = min(len(order), start + COMMITTED)
+            found = self._found(reaching, start, end, self._at_most - stored)
+            stored += len(found.row_ids)
+            with self._connection.transaction():
+                unchanged_since(self._connection, self._model, self._state.revision)
+                self._copy(found)
+                self._mark(self._vectors.ids[order[start:end]])
+            compared = (end * (end - 1) - len(done) * (len(done) - 1)) // 2
+            on_progress(self._model.name, compared, comparisons)
+        with self._connection.transaction():
+            unchanged_since(self._connection, self._model, self._state.revision)
+            self._set_state()
+        return stored
+
+    def _found(self, reaching: Reaching, start: int, end: int, room: int) -> Found:
+        """The pairs of a block that are not stored yet."""
+        parts = [Found.none()]
+        for part in reaching.before(start, end):
+            parts.append(part.taken(part.similarity < self._stored_from(part)))
+            room -= len(parts[-1].row_ids)
+            if room < 0:
+                self._undo()
+                raise TooManyPairsError(
+                    f"more than {self._at_most:,} pairs of {self._model.name} reach "
+                    f"{self._threshold:g} (weights: {self._model.weights}); nothing was changed",
+                    "raise --threshold, or --at-most if there is room for so many",
+                )
+        return Found.joined(parts)
+
+    def _stored_from(self, found: Found) -> npt.NDArray[np.float64]:
+        """From which similarity the pairs of these images are stored already."""
+        ends = (self._vectors.rows_of(ids) for ids in (found.row_ids, found.column_ids))
+        return np.maximum(*(self._complete_from[rows] for rows in ends))
+
+    def _undo(self) -> None:
+        """Take out what this run has stored below the threshold that was there before."""
+        before = self._state.threshold
+        values = {"model_id": self._model.model_id, "before": before}
+        with self._connection.transaction():
+            self._connection.execute(
+                """
+                delete from imgsim.pair
+                where model_id = %(model_id)s
+                    and (%(before)s::float8 is null or similarity < %(before)s)
+                """,
+                values,
+            )
+            self._connection.execute(
+                """
+                delete from imgsim.pair_image
+                where model_id = %(model_id)s and %(before)s::float8 is null
+                """,
+                values,
+            )
+            self._connection.execute(
+                """
+                update imgsim.pair_image
+                set threshold = %(before)s
+                where model_id = %(model_id)s and threshold < %(before)s
+                """,
+                values,
+            )
+
+    def _count(self) -> int:
+        row = self._connection.execute(
+            "select count(*) from imgsim.pair where model_id = %s and similarity >= %s",
+            [self._model.model_id, self._threshold],
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _copy(self, found: Found) -> None:
+        if not len(found.row_ids):
+            return
+        copy_columns(
+            self._connection,
+            "imgsim.pair",
+            {
+                "model_id": (">i2", self._model.model_id),
+                "image_id": (">i8", np.minimum(found.row_ids, found.column_ids)),
+                "other_id": (">i8", np.maximum(found.row_ids, found.column_ids)),
+                "similarity": (">f8", found.similarity),
+            },
+        )
+
+    def _mark(self, ids: npt.NDArray[np.int64]) -> None:
+        self._connection.execute(
+            """
+            insert into imgsim.pair_image (model_id, image_id, threshold)
+            select %s, i, %s from unnest(%s::bigint[]) as i
+            on conflict (model_id, image_id) do update set threshold = excluded.threshold
+            """,
+            [self._model.model_id, self._threshold, ids.tolist()],
+        )
+
+    def _set_state(self) -> None:
+        self._connection.execute(
+            """
+            insert into imgsim.pair_state (model_id, threshold, images, revision)
+            values (%s, %s, %s, %s)
+            on conflict (model_id) do update
+            set threshold = excluded.threshold, images = excluded.images,
+                revision = excluded.revision, computed_at = now()
+            """,
+            [
+                *(self._model.model_id, self._threshold),
+                *(len(self._vectors.ids), self._state.revision),
+            ],
+        )
+
+
+def _thresholds(connection: Connection, model: Model, vectors: Vectors) -> npt.NDArray[np.float64]:
+    """From which threshold each vector's pairs are stored; infinity where it is to be compared."""
+    known: dict[int, float] = dict(
+        connection.execute(
+            "select image_id, threshold from imgsim.pair_image where model_id = %s",
+            [model.model_id],
+        ).fetchall()
+    )
+    return np.array([known.get(i, np.inf) for i in vectors.ids.tolist()], np.float64)

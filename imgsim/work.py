@@ -1,0 +1,51 @@
+"""Work on all cores: how many there are, blocks of products on each, and how far the work is."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+Progress = Callable[[str, int, int], None]
+"""Told of what (a model's name), how much is done, and of how much."""
+
+AHEAD = 2
+
+
+def silent(what: str, done: int, of: int) -> None:
+    """No progress is shown."""
+
+
+def usable() -> int:
+    """How many cores this process may use: a container or a batch system may allow it few."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    """The results of the tasks, in their order; a few are worked on ahead of who takes them.
+
+    A product spread over all cores would leave them idle while one thread looks through it: so
+    the library of matrix products works on one, and the threads on different blocks.
+    """
+    count = usable()
+    waiting: deque[Future[Result]] = deque()
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(count, "compare") as pool:
+        try:
+            for task in tasks:
+                waiting.append(pool.submit(work, task))
+                if len(waiting) == AHEAD * count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from imgsim.demo import corpus
 
 
@@ -34,6 +36,7 @@ def test_the_corpus_is_what_it_says() -> None:
         assert len(set(dates)) == len(dates) >= 2
 
 
+@pytest.mark.slow
 def test_the_demo_finds_what_was_printed_again_without_a_network(reachable_folder: Path) -> None:
     home = reachable_folder / "home of the demo"
     try:
@@ -51,6 +54,7 @@ def test_the_demo_finds_what_was_printed_again_without_a_network(reachable_folde
         run(home, "--store", "demo", "db", "stop")
 
 
+@pytest.mark.slow
 def test_the_demo_runs_from_nothing_twice_and_says_that_it_is_untrained(
     reachable_folder: Path,
 ) -> None:

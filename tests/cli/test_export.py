@@ -151,6 +151,7 @@ def test_unknown_models_are_named(imgsim: Imgsim, filled: Connection, tmp_path: 
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_in_the_middle_no_half_file_has_a_name(
     settings: Settings, filled: Connection, tmp_path: Path, how: signal.Signals

@@ -80,6 +80,7 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
         yield " ".join(path)
 
 
+@pytest.mark.slow
 def test_no_command_that_does_not_embed_imports_torch(
     connection: Connection, settings: Settings, tmp_path: Path
 ) -> None:

@@ -120,6 +120,7 @@ def start(settings: Settings, *arguments: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*command, *map(str, arguments)], stderr=subprocess.PIPE)
 
 
+@pytest.mark.slow
 def test_what_was_embedded_is_stored_every_few_seconds_and_a_request_to_end_is_obeyed(
     settings: Settings, connection: Connection, tmp_path: Path, draw: Callable[..., Image.Image]
 ) -> None:
@@ -159,6 +160,7 @@ def test_streams_that_are_closed_or_full_are_no_fault(
     assert b"Exception ignored" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_dump_is_read_back_into_another_store(
     reachable_folder: Path, tmp_path: Path, folder: Path
 ) -> None:

@@ -40,6 +40,8 @@ from tests.ecco import (
 from tests.formats import read_csv
 from tests.vectors import clustered, store
 
+pytestmark = pytest.mark.slow
+
 DIMENSION = 64
 K = 10
 LOADED = [Document(n) for n in (*range(IN_METADATA), *WITHOUT_IMAGES)]

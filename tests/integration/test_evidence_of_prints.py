@@ -58,6 +58,7 @@ def of_one_book(names: Iterable[str], *books: str) -> Pairs:
     ]
 
 
+@pytest.mark.slow
 def test_small_initials_of_one_block_are_told_from_other_blocks_of_like_design(
     print_: Features, blocks: dict[str, tuple[str, str]]
 ) -> None:

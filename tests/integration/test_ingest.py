@@ -369,6 +369,7 @@ def start(settings: Settings, *arguments: object) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.slow
 def test_two_ingests_of_one_folder_at_once_do_the_work_once(
     settings: Settings, connection: Connection, tmp_path: Path, draw: Draw
 ) -> None:
@@ -388,6 +389,7 @@ def test_two_ingests_of_one_folder_at_once_do_the_work_once(
     assert count(connection, runs) == 300
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_it_cleanly_and_says_how_to_go_on(
     settings: Settings, connection: Connection, tmp_path: Path, draw: Draw
 ) -> None:
@@ -424,6 +426,7 @@ def killing_moments() -> list[float]:
     return [lots.uniform(0.0, 4.0) for _ in range(10)]
 
 
+@pytest.mark.slow
 def test_ingest_of_real_prints_killed_ten_times_ends_as_if_undisturbed(
     settings: Settings,
     server: object,

@@ -90,6 +90,7 @@ def test_every_fast_way_stays_close_to_the_plain_one(
     assert network.module(torch.zeros(1, 3, 64, 64)).dtype == torch.float32  # left as it was
 
 
+@pytest.mark.slow
 def test_compiled_networks_stay_close_to_the_plain_one(
     draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:

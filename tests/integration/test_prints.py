@@ -17,6 +17,8 @@ from imgsim.database import connection as database
 from imgsim.database import embedded
 from imgsim.settings import ExternalServer, Settings
 
+pytestmark = pytest.mark.slow
+
 BOOKS = ("wither_emblems_1635", "ship_of_fools")
 
 

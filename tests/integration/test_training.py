@@ -88,6 +88,7 @@ def test_pictures_are_gathered_once_each_in_order_and_bad_ones_told(
     assert fewer.sha256 != again.sha256
 
 
+@pytest.mark.slow
 def test_it_learns(folder: Path, tmp_path: Path) -> None:
     """From 3.4, the logarithm of the 31 others of a batch, downwards."""
     learning = Recipe("resnet18", "untrained", steps=50, batch=16, sides=(64, 64, 64), rate=1e-3)
@@ -115,6 +116,7 @@ def test_interrupted_it_goes_on_to_the_same_network(folder: Path, tmp_path: Path
     ("changed", "said"),
     [({"seed": 1}, "has seed 0, not 1"), ({"mirror": True}, "has mirror False, not True")],
 )
+@pytest.mark.slow
 def test_an_unfinished_training_of_another_recipe_or_other_pictures_is_not_overwritten(
     folder: Path, tmp_path: Path, changed: dict[str, Any], said: str
 ) -> None:
@@ -216,6 +218,7 @@ assert not list(place.glob("*.part"))
 """
 
 
+@pytest.mark.slow
 def test_where_the_disk_is_full_the_checkpoint_before_survives(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -313,6 +316,7 @@ def test_the_command_ends_with_a_model_of_the_store_and_how_it_came_about(
     assert imgsim("model", "list", "--format", "csv").out.count("print") >= 2
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on(folder: Path, tmp_path: Path) -> None:
     """Ctrl-C in a process of its own: the state is kept."""
     script = (

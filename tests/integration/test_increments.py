@@ -251,3 +251,24 @@ def test_too_many_pairs_below_the_stored_threshold_are_taken_out_again(
         pairs.bring_up_to_date(connection, [model], 0.2, at_most=stored[0] + 400)
     check(connection, model, K, THRESHOLD)
     assert pairs.bring_up_to_date(connection, [model], THRESHOLD) == {}
+
+
+def test_the_recall_kept_with_lists_of_the_index_is_the_share_of_true_neighbours_in_them(
+    connection: Connection,
+) -> None:
+    vectors = np.random.default_rng(3).normal(size=(200, 64))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    model = store(connection, "resnet50", vectors)
+    # So few links that the index misses neighbours: the figure has to say so.
+    connection.execute(
+        "create index embedding_resnet50_hnsw on imgsim.embedding_resnet50 "
+        "using hnsw (embedding halfvec_cosine_ops) with (m = 2, ef_construction = 4)"
+    )
+    connection.execute("set enable_seqscan = off")
+    neighbours.bring_up_to_date(connection, [model], 10, method="hnsw")
+    truth = brute_force(connection, model, 10)
+    lists = connection.execute("select image_id, other_ids from imgsim.neighbour_list").fetchall()
+    share = sum(len(set(others) & set(truth[image])) for image, others in lists) / 2000
+    assert len(lists) == 200
+    assert share < 0.95
+    assert neighbours.state_of(connection, model).recall == pytest.approx(share, abs=0.001)

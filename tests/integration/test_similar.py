@@ -11,7 +11,7 @@ import pytest
 from imgsim.database.connection import Connection
 from imgsim.networks import models
 from imgsim.similarity import neighbours
-from tests.vectors import brute_force, clustered, store
+from tests.vectors import brute_force, clustered, put, store
 
 
 def ask(connection: Connection, call: str, *values: object) -> list[tuple[object, ...]]:
@@ -244,6 +244,23 @@ def test_the_index_ranks_vectors_that_are_nearly_equal(connection: Connection) -
         "cross join lateral imgsim.similar(q.image_id) s"
     ).fetchall()
     assert sum(other in truth[image] for image, other in rows) / len(rows) >= 0.9
+
+
+@pytest.mark.parametrize("k", [1, 5, 37, 40])
+def test_of_more_equal_pictures_than_the_index_collects_the_lowest_ids_come_first(
+    connection: Connection, k: int
+) -> None:
+    vectors = clustered(600, 64, seed=4)
+    vectors[300:390] = vectors[300]
+    # The index meets them in another order than that of their ids.
+    order = np.random.default_rng(0).permutation(600)
+    model = store(connection, "resnet50", vectors[:0].reshape(0, 64))
+    put(connection, model, (order + 1).tolist(), vectors[order])
+    connection.execute("select imgsim.build_embedding_index('resnet50')")
+    rows = ask(connection, f"345, k => {k}")
+    equal = [image for image in range(301, 391) if image != 345]
+    assert ids(rows) == equal[:k]
+    assert [row[2] for row in rows] == list(range(1, k + 1))
 
 
 def test_all_that_the_index_collects_are_ranked_by_their_stored_vectors(

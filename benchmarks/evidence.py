@@ -4,7 +4,7 @@ Labelled pairs of the collection of prints are judged as `imgsim verify` judges 
 made 1-bit or mirrored for two of the questions. With --end-to-end a store is made of all prints:
 ingested, neighbours found, verified, grouped; the groups are held against the labels, and the time,
 the pairs a second and the bytes an image are told. With --fit the weights in
-`imgsim/evidence/judgement.py` are fitted anew.
+`imgsim/reuse/evidence/judgement.py` are fitted anew.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ class Store:
         """A figure, by its name on the command line: `plot("grid", "000170010400180_0", k=5)`.
 
         A notebook shows it where it stands. The options are those of the functions in
-        `imgsim.figures`.
+        `imgsim.plots.figures`.
 
         Raises:
             ImgsimError: there is no such figure, or it cannot be drawn.

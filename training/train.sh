@@ -26,8 +26,8 @@ train() {
 
 keep() {
   name=$1
-  cp "$folder/$name/weights.pt" "$here/imgsim/weights/$name.pt"
-  cp "$folder/$name/weights.json" "$here/imgsim/weights/$name.json"
+  cp "$folder/$name/weights.pt" "$here/imgsim/networks/weights/$name.pt"
+  cp "$folder/$name/weights.json" "$here/imgsim/networks/weights/$name.json"
 }
 
 train resnet18-print --from resnet18 --steps 900

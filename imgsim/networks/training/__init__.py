@@ -60,7 +60,7 @@ class Plan:
 
     Attributes:
         recipe: all that decides what comes of it, but for the pictures.
-        weights: what the network begins with, as `networks.load` takes it; `untrained` for
+        weights: what the network begins with, as `architectures.load` takes it; `untrained` for
             numbers drawn by the recipe's seed.
         teacher: architecture and weights of a network to learn from as well.
         folder: keeps the pictures, the checkpoint and at the end the weights.

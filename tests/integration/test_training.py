@@ -203,7 +203,7 @@ def test_of_states_that_chance_may_tell_apart_the_latest_is_kept(
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from imgsim import training
+from imgsim.networks import training
 from imgsim.errors import ImgsimError
 from tests.integration.test_training import Kept, plan
 place, folder = Path(sys.argv[1]), Path(sys.argv[2])
@@ -320,7 +320,7 @@ def test_the_command_ends_with_a_model_of_the_store_and_how_it_came_about(
 def test_killed_in_the_middle_it_goes_on(folder: Path, tmp_path: Path) -> None:
     """Ctrl-C in a process of its own: the state is kept."""
     script = (
-        "import sys\nfrom pathlib import Path\nfrom imgsim import training\n"
+        "import sys\nfrom pathlib import Path\nfrom imgsim.networks import training\n"
         "from tests.integration.test_training import plan\n"
         "class Told(training.Reader):\n"
         "    def step(self, state, steps, loss):\n        print(state.step, flush=True)\n"

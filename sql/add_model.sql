@@ -35,7 +35,7 @@ begin
     execute format(
         'create table imgsim.%I (
             image_id bigint primary key references imgsim.image on delete cascade,
-            embedding halfvec(%s) not null
+            embedding @vector@.halfvec(%s) not null
         )',
         table_name, dimension);
     if dimension <= 4000 then

@@ -22,7 +22,7 @@ begin
         execute format('drop index imgsim.%I', index_name);
     end if;
     execute format(
-        'create index %I on imgsim.%I using hnsw (embedding halfvec_cosine_ops)
+        'create index %I on imgsim.%I using hnsw (embedding @vector@.halfvec_cosine_ops)
             with (ef_construction = 200)',
         index_name, m.embedding_table);
     return true;

@@ -1,7 +1,14 @@
 -- What the tables hold, for psql's \d+ and other browsers. Here and not in a migration, because a
 -- table that is distributed over shards loses its comments.
 -- needs: neighbour
-comment on schema imgsim is 'imgsim: printed illustrations, their vectors and their likeness';
+-- Only a schema's owner may comment on it: it may be an administrator's.
+do $$
+begin
+    if pg_has_role((select n.nspowner from pg_namespace n where n.nspname = 'imgsim'), 'usage') then
+        comment on schema imgsim is 'imgsim: printed illustrations, their vectors and their likeness';
+    end if;
+end
+$$;
 comment on table imgsim.image is 'One row per picture: a file, or one page (frame) of a multi-page TIFF';
 comment on column imgsim.image.name is 'The file''s name without its ending; #n is added for page n of several';
 comment on column imgsim.image.path is 'Where the file was; a byte that is not UTF-8 is written \xNN, a backslash \\';

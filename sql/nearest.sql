@@ -16,7 +16,7 @@
 -- is used, on every shard too.
 -- needs: model_named, image_ecco, search_width, default_model, backgrounds, normalised
 create or replace function imgsim.nearest(
-    query halfvec,
+    query @vector@.halfvec,
     model text default imgsim.default_model(),
     k integer default null,
     min_similarity double precision default null,
@@ -84,7 +84,7 @@ begin
          from (
              select c.image_id, c.distance
              from (
-                 select e.image_id, e.embedding <=> $1 as distance
+                 select e.image_id, e.embedding operator(@vector@.<=>) $1 as distance
                  from imgsim.%I e %s
                  where %s
                  order by %%s, e.image_id
@@ -101,7 +101,7 @@ begin
         set local hnsw.iterative_scan = strict_order;
         -- Two fewer than collected, the image itself and one that sorting reads ahead: for one
         -- more the index would search on.
-        execute format(ranking, 'e.embedding <=> $1', greatest(wanted, width - 2))
+        execute format(ranking, 'e.embedding operator(@vector@.<=>) $1', greatest(wanted, width - 2))
             into ids, distances
             using query, query_image_id, book.ecco_id, wanted, min_similarity,
                 book.work_id, book.publication_year;
@@ -111,7 +111,7 @@ begin
         end if;
     end if;
     if coalesce(cardinality(ids), 0) < wanted or wanted is null or exact or min_similarity is not null then
-        execute format(ranking, '(e.embedding <=> $1) + 0', '$4')
+        execute format(ranking, '(e.embedding operator(@vector@.<=>) $1) + 0', '$4')
             into ids, distances
             using query, query_image_id, book.ecco_id, wanted, min_similarity,
                 book.work_id, book.publication_year;

@@ -13,10 +13,4 @@ returns double precision
 language sql
 immutable
 parallel safe
-as $$
-    select similarity - coalesce(
-        (background + other_background) / 2,
-        background,
-        other_background
-    )
-$$;
+return similarity - coalesce((background + other_background) / 2, background, other_background);

@@ -31,7 +31,7 @@ begin
                 from imgsim.neighbour_list l
                 where l.model_id = $3 and (l.image_id = any($1) or l.image_id = any($2))
             ), compared as materialized (
-                select p.image_id, p.other_id, p.place, 1 - (v.embedding <=> w.embedding) as cosine
+                select p.image_id, p.other_id, p.place, 1 - (v.embedding operator(@vector@.<=>) w.embedding) as cosine
                 from unnest($1, $2) with ordinality as p (image_id, other_id, place)
                 join vector v on v.image_id = p.image_id
                 join vector w on w.image_id = p.other_id

@@ -27,7 +27,7 @@ declare
     width integer;
     queries bigint[];
     image bigint;
-    vector halfvec;
+    vector @vector@.halfvec;
     began timestamptz;
     ids bigint[];
     truth jsonb := '{}';
@@ -40,7 +40,7 @@ declare
          from (
              select c.image_id
              from (
-                 select e.image_id, e.embedding <=> $1 as distance
+                 select e.image_id, e.embedding operator(@vector@.<=>) $1 as distance
                  from imgsim.%I e
                  where e.image_id <> $2
                  order by %%s, e.image_id
@@ -65,7 +65,7 @@ begin
         execute format('select e.embedding from imgsim.%I e where e.image_id = $1', m.embedding_table)
             into vector using image;
         began := clock_timestamp();
-        execute format(ranking, '(e.embedding <=> $1) + 0', k) into ids using vector, image, k;
+        execute format(ranking, '(e.embedding operator(@vector@.<=>) $1) + 0', k) into ids using vector, image, k;
         exact_times := exact_times || 1000 * extract(epoch from clock_timestamp() - began)::float8;
         truth := jsonb_set(truth, array[image::text], to_jsonb(coalesce(ids, '{}')));
         possible := possible + coalesce(cardinality(ids), 0);
@@ -82,7 +82,7 @@ begin
             execute format('select e.embedding from imgsim.%I e where e.image_id = $1', m.embedding_table)
                 into vector using image;
             began := clock_timestamp();
-            execute format(ranking, 'e.embedding <=> $1', greatest(k, width - 2)) into ids using vector, image, k;
+            execute format(ranking, 'e.embedding operator(@vector@.<=>) $1', greatest(k, width - 2)) into ids using vector, image, k;
             times := times || 1000 * extract(epoch from clock_timestamp() - began)::float8;
             hits := hits + (
                 select count(*) from unnest(ids) i where truth -> image::text @> to_jsonb(i));

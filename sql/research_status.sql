@@ -15,5 +15,12 @@ from imgsim.research_table t
 where to_regclass(format('research.%I', t.name)) is not null
 order by t.name;
 
-comment on schema research is 'Research tables brought in with imgsim table load, ids as text';
+-- Only a schema's owner may comment on it: it may be an administrator's.
+do $$
+begin
+    if pg_has_role((select n.nspowner from pg_namespace n where n.nspname = 'research'), 'usage') then
+        comment on schema research is 'Research tables brought in with imgsim table load, ids as text';
+    end if;
+end
+$$;
 comment on table imgsim.research_table is 'One row per table of the schema research that imgsim loaded';

@@ -29,7 +29,7 @@ declare
     m imgsim.model := imgsim.model_named(model);
     wanted integer := coalesce(k, 10);
     lists imgsim.neighbour_state;
-    query halfvec;
+    query @vector@.halfvec;
     ids bigint[];
     similarities double precision[];
     normalised_similarities double precision[];

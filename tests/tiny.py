@@ -15,7 +15,7 @@ from generate_series(1, 12) n
 """
 VECTORS = """
 insert into imgsim.embedding_{model} (image_id, embedding)
-select n, unit.v::halfvec({dimension})
+select n, unit.v
 from generate_series(1, 12) n
 cross join lateral (
     select array_agg(sin(n * (d % 7) + d)) as v from generate_series(1, {dimension}) d

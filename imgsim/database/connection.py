@@ -9,11 +9,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from pgvector.psycopg import register_vector
+from pgvector.psycopg.halfvec import register_halfvec_info
+from pgvector.psycopg.vector import register_vector_info
 from psycopg import errors as pg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types import TypeInfo
 
-from imgsim.database import binaries, embedded, migrations
+from imgsim.database import binaries, definitions, embedded, migrations
 from imgsim.errors import DatabaseError
 from imgsim.settings import EmbeddedStore, ExternalServer, Settings
 from imgsim.version import __version__
@@ -42,7 +45,7 @@ def connect(settings: Settings, *, migrate: bool = True) -> Connection:
     try:
         if migrate:
             migrations.apply(connection)
-            register_vector(connection)
+            _register_vectors(connection)
     except psycopg.Error as exc:
         connection.close()
         raise translate(exc) from exc
@@ -154,6 +157,20 @@ def _open(conninfo: str) -> Connection:
         connect_timeout=CONNECT_SECONDS,
         application_name=f"imgsim {__version__}",
     )
+
+
+def _register_vectors(connection: Connection) -> None:
+    # By their schema's name: it may not be on the search path, where pgvector's own function looks.
+    schema = definitions.extension_schema(connection) or "public"
+    vector = TypeInfo.fetch(connection, sql.Identifier(schema, "vector"))
+    half = TypeInfo.fetch(connection, sql.Identifier(schema, "halfvec"))
+    if vector is None or half is None:
+        raise DatabaseError(
+            "the server's pgvector is too old: it has no half-precision vectors",
+            "upgrade it to 0.8 or later, then run in this database: alter extension vector update",
+        )
+    register_vector_info(connection, vector)
+    register_halfvec_info(connection, half)
 
 
 def _not_connected(exc: psycopg.Error, server: ExternalServer) -> DatabaseError:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from imgsim.database import definitions
+from imgsim.database.definitions import FUNCTION, VIEW
 from imgsim.errors import MigrationError
 from imgsim.version import __version__
 
@@ -27,12 +28,15 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 LOCK_KEY = 7_305_810_927
 OUTSIDE_TRANSACTION = "-- no-transaction"
 NEEDS = "-- needs:"
+SURROUNDINGS = "-- path and comments, 1:"
+"""Count on when `definitions.finish` does something else, so that stores get it too."""
 
-FUNCTION = re.compile(r"^create or replace function imgsim\.(\w+)", re.MULTILINE)
-VIEW = re.compile(r"^create or replace view imgsim\.(\w+)", re.MULTILINE)
+IN_THE_WAY = (
+    psycopg.errors.DependentObjectsStillExist,
+    psycopg.errors.InvalidFunctionDefinition,
+)
 
 LEDGER = """
-create schema if not exists imgsim;
 create table if not exists imgsim.migration (
     name text primary key,
     checksum text not null,
@@ -44,14 +48,19 @@ create table if not exists imgsim.migration (
 
 @dataclass(frozen=True)
 class SqlFile:
-    """One file of `migrations/` or `sql/`; `name` is its path as the ledger writes it."""
+    """One file of `migrations/` or `sql/`; `name` is its path as the ledger writes it.
+
+    `surroundings` is what else the definitions of a file in `sql/` depend on: where they change, as
+    when pgvector moves to another schema, the file is applied again.
+    """
 
     name: str
     text: str
+    surroundings: str = ""
 
     @property
     def checksum(self) -> str:
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        return hashlib.sha256((self.text + self.surroundings).encode()).hexdigest()
 
 
 def migration_files() -> list[SqlFile]:
@@ -80,26 +89,42 @@ def apply(connection: Connection) -> list[str]:
         return _apply_missing(connection, migration_files(), repeatable_files())
     except psycopg.Error as exc:
         raise MigrationError(
-            f"the schema imgsim cannot be read or set up: {_reason(exc)}", _hint(exc)
+            f"cannot read or set up the schema imgsim: {_reason(exc)}", _hint(exc)
         ) from exc
 
 
 def _apply_missing(
     connection: Connection, migrations: list[SqlFile], repeatables: list[SqlFile]
 ) -> list[str]:
-    if not _pending(_ledger(connection), migrations, repeatables):
+    schema = definitions.extension_schema(connection)
+    repeatables = _surrounded(repeatables, schema)
+    if schema and not _pending(_ledger(connection), migrations, repeatables):
         return []
-    with _only_runner(connection), _public_first(connection):
-        connection.execute(LEDGER)
+    with _only_runner(connection), _prepared(connection) as schema:
+        repeatables = _surrounded(repeatables, schema)
         pending = _pending(_ledger(connection), migrations, repeatables)
         changed = [file for file in pending if file in repeatables]
         for file in pending[: len(pending) - len(changed)]:
-            _apply(connection, file)
+            _apply(connection, file, schema)
         with connection.transaction():
             _drop_functions(connection, changed)
             for file in changed:
-                _apply(connection, file)
+                _apply(connection, file, schema)
     return [file.name for file in pending]
+
+
+def _surrounded(files: list[SqlFile], schema: str | None) -> list[SqlFile]:
+    return [replace(file, surroundings=f"{SURROUNDINGS} {schema}") for file in files]
+
+
+@contextmanager
+def _prepared(connection: Connection) -> Iterator[str]:
+    """The schema imgsim, the extension and the ledger made, where missing; pgvector's schema."""
+    definitions.make_schema(connection)
+    schema = definitions.install_extension(connection)
+    with definitions.fixed_path(connection):
+        connection.execute(LEDGER)
+        yield schema
 
 
 def _drop_functions(connection: Connection, files: list[SqlFile]) -> None:
@@ -155,32 +180,51 @@ def _pending(
     return missing + (repeatables if missing or changed else [])
 
 
-def _apply(connection: Connection, file: SqlFile) -> None:
+def _apply(connection: Connection, file: SqlFile, schema: str) -> None:
     try:
         if file.text.startswith(OUTSIDE_TRANSACTION):
             for statement in _statements(file.text):
                 connection.execute(statement.encode())
             _record(connection, file)
         else:
-            _run(connection, file)
+            _run(connection, file, schema)
+    except IN_THE_WAY as exc:
+        raise _stands_in_the_way(connection, file, exc) from exc
     except psycopg.Error as exc:
-        raise MigrationError(
-            f"{file.name} could not be applied: {_reason(exc)}",
-            _hint(exc) or _what_stays(file),
-        ) from exc
+        raise _not_applied(file, exc) from exc
 
 
-def _run(connection: Connection, file: SqlFile) -> None:
+def _not_applied(file: SqlFile, exc: psycopg.Error) -> MigrationError:
+    return MigrationError(
+        f"cannot apply {file.name}: {_reason(exc)}", _hint(exc) or _what_stays(file)
+    )
+
+
+def _stands_in_the_way(connection: Connection, file: SqlFile, exc: psycopg.Error) -> MigrationError:
+    views = definitions.built_on(connection, file.text)
+    if not views:
+        return _not_applied(file, exc)
+    return MigrationError(
+        f"cannot apply {file.name}: it changes what a view of your own uses ({', '.join(views)})",
+        f"keep its text (imgsim psql -c '\\d+ {views[0]}' shows it), drop it, "
+        "run imgsim db migrate and create it again",
+    )
+
+
+def _run(connection: Connection, file: SqlFile, schema: str) -> None:
+    text = definitions.filled_in(connection, file.text, schema)
     try:
         with connection.transaction():
-            connection.execute(file.text.encode())
+            connection.execute(text.encode())
+            definitions.finish(connection, text)
             _record(connection, file)
     except psycopg.errors.InvalidTableDefinition:
         # A view whose columns changed cannot be replaced.
         with connection.transaction():
-            for view in VIEW.findall(file.text):
+            for view in VIEW.findall(text):
                 connection.execute(sql.SQL("drop view imgsim.{}").format(sql.Identifier(view)))
-            connection.execute(file.text.encode())
+            connection.execute(text.encode())
+            definitions.finish(connection, text)
             _record(connection, file)
 
 
@@ -228,21 +272,6 @@ def _only_runner(connection: Connection) -> Iterator[None]:
     finally:
         if not connection.closed:
             connection.execute("select pg_advisory_unlock(%s)", [LOCK_KEY])
-
-
-@contextmanager
-def _public_first(connection: Connection) -> Iterator[None]:
-    # For a role called imgsim the search path begins with the schema imgsim: the extension vector
-    # would be put there, and its types not be found by anybody else.
-    row = connection.execute("select current_setting('search_path')").fetchone()
-    before = row[0] if row else ""
-    set_path = "select set_config('search_path', %s, false)"
-    connection.execute(set_path, [f"public, {before}" if before else "public"])
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.execute(set_path, [before])
 
 
 def _needs(file: SqlFile) -> set[str]:

@@ -217,7 +217,7 @@ def test_a_database_without_pgvector_says_what_to_install(
     file = migrations.SqlFile("migrations/0001_x.sql", "create extension no_such_extension")
     monkeypatch.setattr(migrations, "migration_files", lambda: [file])
     printed = command("--database", external.but(dbname="empty"), "similar", "x")
-    assert_one_message(printed, "0001_x.sql .*is not available", "installed")
+    assert_one_message(printed, "0001_x.sql.*is not available", "installed")
 
 
 def test_a_role_that_may_only_read_asks_every_question(

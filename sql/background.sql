@@ -4,6 +4,7 @@
 --
 -- Of a list of fewer than 4 it is null. In plpgsql because it is asked for every row of the lists:
 -- a loop over a short array is several times as fast as a query over it.
+-- no path: whatever the caller's is, the names here are qualified or fit PostgreSQL's own exactly
 create or replace function imgsim.background(similarities double precision[])
 returns double precision
 language plpgsql
@@ -12,7 +13,7 @@ strict
 parallel safe
 as $$
 declare
-    length integer := cardinality(similarities);
+    length integer := pg_catalog.cardinality(similarities);
     similarity double precision;
     total double precision := 0;
 begin
@@ -22,6 +23,6 @@ begin
     foreach similarity in array similarities[length / 2 + 1 :] loop
         total := total + similarity;
     end loop;
-    return total / (length - length / 2);
+    return total / (length - length / 2)::double precision;
 end
 $$;

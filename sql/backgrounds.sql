@@ -1,6 +1,7 @@
 -- The backgrounds of some images by one model, where their neighbour lists are stored.
 --   select * from imgsim.backgrounds(1::smallint, array[7, 9]);
 -- needs: background
+-- no path: whatever the caller's is, the names here are qualified or fit PostgreSQL's own exactly
 create or replace function imgsim.backgrounds(model_id smallint, image_ids bigint[])
 returns table (image_id bigint, background double precision)
 language plpgsql

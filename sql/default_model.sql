@@ -7,26 +7,24 @@ create or replace function imgsim.default_model(place integer default null)
 returns text
 language sql
 stable
-as $$
-    select coalesce(
-        (
-            select coalesce(pair.names[place], pair.alone)
-            from (values
-                (1, array['resnet18', 'resnet50'], 'resnet50'),
-                (2, array['resnet18-print', 'resnet50-print'], 'resnet18-print')
-            ) as pair (choice, names, alone)
-            where pair.names <@ array(select m.name from imgsim.model m)
-            order by pair.choice
-            limit 1
-        ),
-        (
-            select first.names[least(coalesce(place, 2), cardinality(first.names))]
-            from (
-                select array_agg(m.name order by m.model_id) as names
-                from imgsim.model m
-            ) as first
-            where first.names is not null
-        ),
-        (array['resnet18', 'resnet50'])[coalesce(place, 2)]
-    )
-$$;
+return coalesce(
+    (
+        select coalesce(pair.names[place], pair.alone)
+        from (values
+            (1, array['resnet18', 'resnet50'], 'resnet50'),
+            (2, array['resnet18-print', 'resnet50-print'], 'resnet18-print')
+        ) as pair (choice, names, alone)
+        where pair.names <@ array(select m.name from imgsim.model m)
+        order by pair.choice
+        limit 1
+    ),
+    (
+        select first.names[least(coalesce(place, 2), cardinality(first.names))]
+        from (
+            select array_agg(m.name order by m.model_id) as names
+            from imgsim.model m
+        ) as first
+        where first.names is not null
+    ),
+    (array['resnet18', 'resnet50'])[coalesce(place, 2)]
+);

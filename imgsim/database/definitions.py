@@ -27,6 +27,10 @@ SIGNATURE = re.compile(r"^create or replace function imgsim\.(\w+)\((.*?)\)\s*re
 DEFAULT = re.compile(r"\s+default\s.*$", re.DOTALL)
 PATH = "pg_catalog, pg_temp"
 VECTOR = "@vector@"
+NO_PATH = "-- no path:"
+"""In small functions that others call often: to set a path takes some microseconds."""
+
+MARKER = re.compile(r"-- (needs|no path):")
 CREATE_SCHEMA = re.compile(r"^create schema if not exists (\w+);$", re.MULTILINE)
 
 
@@ -172,7 +176,7 @@ def built_on(connection: Connection, text: str) -> list[str]:
 
 
 def _looks_names_up(text: str) -> bool:
-    return re.search(r"^as \$\$$", text, re.MULTILINE) is not None
+    return NO_PATH not in text and re.search(r"^as \$\$$", text, re.MULTILINE) is not None
 
 
 def _says(text: str) -> str:
@@ -180,7 +184,7 @@ def _says(text: str) -> str:
     lines = []
     for line in text.splitlines():
         words = line.removeprefix("--")
-        if words == line or not words.strip() or words.startswith("   ") or "needs:" in words:
+        if words == line or not words.strip() or words.startswith("   ") or MARKER.match(line):
             break
         lines.append(words.strip())
     return " ".join(lines)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from pgvector.psycopg.halfvec import register_halfvec_info
 from pgvector.psycopg.vector import register_vector_info
-from psycopg import errors as pg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types import TypeInfo
 
-from imgsim.database import binaries, definitions, embedded, migrations
+from imgsim.database import (
+    addresses,
+    binaries,
+    definitions,
+    embedded,
+    migrations,
+    session,
+)
+from imgsim.database.translation import is_not_yet_ready, not_connected, translate
 from imgsim.errors import DatabaseError
 from imgsim.settings import EmbeddedStore, ExternalServer, Settings
 from imgsim.version import __version__
@@ -26,10 +34,21 @@ if TYPE_CHECKING:
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+__all__ = [
+    "Connection",
+    "Table",
+    "beside",
+    "connect",
+    "driver_error",
+    "for_programs",
+    "open_connection",
+    "table",
+    "translate",
+]
+
 CONNECT_SECONDS = 15
-NAMES_WANT_IMAGES = (
-    "see what is stored with: imgsim psql -c 'select name from imgsim.image limit 9'"
-)
+RECOVERY_SECONDS = 120
+LOOK_SECONDS = 0.2
 
 
 def connect(settings: Settings, *, migrate: bool = True) -> Connection:
@@ -64,27 +83,21 @@ def open_connection(settings: Settings) -> Connection:
     target = settings.target
     if isinstance(target, ExternalServer):
         try:
-            return _open(target.conninfo)
+            opened = _open(target.conninfo, psycopg.connect)
         except psycopg.Error as exc:
-            raise _not_connected(exc, target) from exc
+            raise not_connected(exc, target) from exc
+        session.without_prepared_statements(opened)
+        return opened
     try:
-        with embedded.without_libpq_variables():
-            return _open_embedded(target, settings.idle_minutes)
+        return _open_embedded(target, settings.idle_minutes)
     except psycopg.Error as exc:
         raise translate(exc) from exc
 
 
 def beside(connection: Connection) -> Connection:
     """Another connection to the same database, by the same role: to look at what the first does."""
-    info = connection.info
-    with embedded.without_libpq_variables():
-        return psycopg.connect(
-            info.dsn,
-            password=info.password or None,
-            autocommit=True,
-            connect_timeout=CONNECT_SECONDS,
-            application_name=f"imgsim {__version__}",
-        )
+    # No variable and no service's file is asked again: it may say something else by now.
+    return _open(make_conninfo("", **addresses.of_connection(connection)))
 
 
 def for_programs(settings: Settings) -> tuple[str, dict[str, str]]:
@@ -150,13 +163,20 @@ def _open_embedded(target: EmbeddedStore, idle_minutes: float) -> Connection:
     return _open(embedded.ensure_running(target.folder, idle_minutes).conninfo())
 
 
-def _open(conninfo: str) -> Connection:
-    return psycopg.connect(
-        conninfo,
-        autocommit=True,
-        connect_timeout=CONNECT_SECONDS,
-        application_name=f"imgsim {__version__}",
-    )
+def _open(conninfo: str, connecting: Callable[..., Connection] = addresses.connect) -> Connection:
+    """A connection; a server that is starting or recovering is waited for."""
+    told = {
+        "connect_timeout": CONNECT_SECONDS,
+        "application_name": f"imgsim {__version__}",
+    }
+    give_up = time.monotonic() + RECOVERY_SECONDS
+    while True:
+        try:
+            return connecting(conninfo, autocommit=True, **told)
+        except psycopg.OperationalError as exc:
+            if not is_not_yet_ready(exc) or time.monotonic() > give_up:
+                raise
+            time.sleep(LOOK_SECONDS)
 
 
 def _register_vectors(connection: Connection) -> None:
@@ -173,53 +193,6 @@ def _register_vectors(connection: Connection) -> None:
     register_halfvec_info(connection, half)
 
 
-def _not_connected(exc: psycopg.Error, server: ExternalServer) -> DatabaseError:
-    lines = [line.strip() for line in str(exc).splitlines() if not line.startswith("\t")]
-    reason = " ".join(lines).removeprefix("connection failed: ").removeprefix("connection is bad: ")
-    if isinstance(exc, psycopg.ProgrammingError):
-        return DatabaseError(
-            f"the address of the database, from {server.source}, cannot be read: {reason}",
-            "give a URL such as postgresql://USER@HOST/DATABASE",
-        )
-    # The driver has no error code for a connection that failed, only the server's words.
-    if "does not exist" in reason and "database" in reason:
-        hint = f"create it with createdb, or name another in {server.source}"
-    elif exc.pgconn and (exc.pgconn.needs_password or exc.pgconn.used_password):
-        hint = "give the right user, and the password in the URL, in PGPASSWORD or in ~/.pgpass"
-    else:
-        hint = f"see that the server runs and that its address, from {server.source}, is right"
-    return DatabaseError(f"cannot reach the database: {reason}", hint)
-
-
 def driver_error(exc: Exception) -> DatabaseError | None:
     """The translation of an exception, if it is the driver's."""
     return translate(exc) if isinstance(exc, psycopg.Error) else None
-
-
-def translate(exc: psycopg.Error) -> DatabaseError:
-    """The driver's error as one that names the thing, the reason and the next step."""
-    text = str(exc).strip()
-    first_line = text.splitlines()[0] if text else type(exc).__name__
-    for kind, hint in HINTS:
-        if isinstance(exc, kind):
-            return DatabaseError(first_line, exc.diag.message_hint or hint)
-    if isinstance(exc, pg.RaiseException) or exc.diag.message_hint:
-        return DatabaseError(exc.diag.message_primary or first_line, exc.diag.message_hint or "")
-    if isinstance(exc, psycopg.OperationalError) and exc.sqlstate is None:
-        hint = "see that the server runs and the address is right: imgsim doctor"
-        return DatabaseError(f"cannot reach the database: {first_line}", hint)
-    return DatabaseError(f"the database refused: {first_line}", "imgsim doctor may tell why")
-
-
-HINTS: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str], ...] = (
-    (pg.InsufficientPrivilege, "connect as the owner of the schema imgsim, or ask for the right"),
-    (pg.DiskFull, "make room where the database is kept, then run the same command again"),
-    (
-        (pg.FeatureNotSupported, pg.UndefinedFile),
-        "the server needs the extension pgvector 0.8 or later (on Debian: postgresql-18-pgvector)",
-    ),
-    (pg.UndefinedTable, "run `imgsim db migrate` with this version of imgsim"),
-    (pg.NoDataFound, NAMES_WANT_IMAGES),
-    (pg.AdminShutdown, "the server was stopped meanwhile; run the same command again"),
-    (pg.TooManyConnections, "close other connections, or raise max_connections"),
-)

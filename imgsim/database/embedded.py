@@ -1,24 +1,22 @@
 """The embedded PostgreSQL server: a small supervisor around initdb, postgres and pg_ctl.
 
-A store (`imgsim.database.store`) is a folder with one server in it. The server starts on first
-need, is shared by every imgsim process of the user and survives them. It stops when asked, or when
-nobody has been connected for a while (`imgsim.database.idle`).
+A store (`imgsim.database.store_folder`) is a folder with one server in it. The server starts on
+first need, is shared by every imgsim process of the user and survives them. It stops when asked, or
+when nobody has been connected for a while (`imgsim.database.idle`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
 
-from imgsim.database import binaries, postmaster, store_folder
+from imgsim.database import addresses, binaries, postmaster, store_folder
 from imgsim.database.postmaster import DATABASE, Server, running, running_now
 from imgsim.database.store_folder import ROLE, data_folder, last_lines, log_file
 from imgsim.errors import EmbeddedServerError
@@ -33,7 +31,6 @@ __all__ = [
     "stop",
     "stop_if",
     "tcp_url",
-    "without_libpq_variables",
 ]
 
 ORPHAN_SECONDS = 20
@@ -66,10 +63,9 @@ def ensure_running(store: Path, idle_minutes: float, port: int | None = None) ->
                 "the server is running already, without that port",
                 "stop it first: imgsim db stop",
             )
-        with without_libpq_variables():
-            _ensure_database(server)
-            if port is not None:
-                _set_password(server, store_folder.password(store, user))
+        _ensure_database(server)
+        if port is not None:
+            _set_password(server, store_folder.password(store, user))
         return server
 
 
@@ -95,16 +91,6 @@ def tcp_url(store: Path, server: Server) -> str:
     """The URL of a server that was started with a TCP port, password included."""
     password = quote(store_folder.password(store, binaries.server_user()), safe="")
     return f"postgresql://{ROLE}:{password}@127.0.0.1:{server.port}/{DATABASE}"
-
-
-@contextlib.contextmanager
-def without_libpq_variables() -> Iterator[None]:
-    """Set libpq's PG* variables aside: PGHOSTADDR, for one, would lead away from the store."""
-    aside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
-    try:
-        yield
-    finally:
-        os.environ.update(aside)
 
 
 def _start(store: Path, user: binaries.ServerUser | None) -> Server:
@@ -160,15 +146,20 @@ def _stop_locked(store: Path) -> bool:
 
 
 def _ensure_database(server: Server) -> None:
-    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
+    with addresses.connect(server.conninfo("postgres"), autocommit=True) as connection:
         found = connection.execute("select from pg_database where datname = %s", [DATABASE])
         if found.fetchone() is None:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
 
 
 def _set_password(server: Server, password: str) -> None:
-    statement = sql.SQL("alter role {} password {}").format(
-        sql.Identifier(ROLE), sql.Literal(password)
-    )
-    with psycopg.connect(server.conninfo(), autocommit=True) as connection:
-        connection.execute(statement)
+    with addresses.connect(server.conninfo(), autocommit=True) as connection:
+        # Hashed here: a server that logs its statements would log the password.
+        hashed = connection.pgconn.encrypt_password(
+            password.encode(), ROLE.encode(), b"scram-sha-256"
+        )
+        connection.execute(
+            sql.SQL("alter role {} password {}").format(
+                sql.Identifier(ROLE), sql.Literal(hashed.decode())
+            )
+        )

@@ -30,7 +30,9 @@ def watch(store: Path, minutes: float) -> None:
         return
     # Not to the database imgsim: at a first start that is not there yet.
     with psycopg.connect(
-        server.conninfo("postgres"), autocommit=True, application_name="imgsim idle watch"
+        server.conninfo("postgres"),
+        autocommit=True,
+        application_name="imgsim idle watch",
     ) as connection:
         sessions = -1
         since = time.monotonic()

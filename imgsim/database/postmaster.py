@@ -14,7 +14,7 @@ from urllib.parse import quote
 import psutil
 from psycopg import conninfo
 
-from imgsim.database import binaries
+from imgsim.database import addresses, binaries
 from imgsim.database.store_folder import ROLE, data_folder, log_file
 from imgsim.errors import EmbeddedServerError
 
@@ -35,9 +35,12 @@ class Server:
     listens_on_tcp: bool
 
     def conninfo(self, database: str = DATABASE) -> str:
-        """A libpq keyword string for the Unix socket."""
+        """A libpq keyword string for the Unix socket, from which no variable of libpq's departs."""
         return conninfo.make_conninfo(
-            host=str(self.socket_folder), port=self.port, user=ROLE, dbname=database
+            "",
+            **addresses.without_variables(
+                host=str(self.socket_folder), port=self.port, user=ROLE, dbname=database
+            ),
         )
 
     def url(self) -> str:

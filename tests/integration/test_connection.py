@@ -186,7 +186,9 @@ def test_an_address_that_cannot_be_read_is_one_message(
     address: str, command: Callable[..., Printed]
 ) -> None:
     printed = command("--database", address, "similar", "x")
-    assert_one_message(printed, "from --database, cannot be read", "postgresql://")
+    assert_one_message(
+        printed, "cannot read the address of the database, from --database", "postgresql://"
+    )
 
 
 def test_a_role_without_rights_to_set_up_the_schema_is_one_message(

@@ -1,0 +1,81 @@
+"""What a connection is good for: is it one server process from end to end, and may it write?
+
+PgBouncer in transaction mode gives every transaction whatever server process is free. Statements
+prepared in one are missing in the next, and a lock of the session stays on a process that others
+are given. So nothing is prepared behind a pooler, and what takes such locks refuses to run there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from imgsim.database import addresses
+from imgsim.errors import DatabaseError
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+TRIES = 3
+PROBE_SECONDS = 15
+
+
+def without_prepared_statements(connection: Connection) -> None:
+    """Prepare no statements where a pooler stands between this process and the server."""
+    if _backend(connection) != connection.info.backend_pid:
+        connection.prepare_threshold = None
+
+
+def require_session(connection: Connection) -> None:
+    """See that locks of this session stay its own.
+
+    Raises:
+        DatabaseError: a pooler gives the connection another server process for every transaction.
+    """
+    if changes_process(connection):
+        raise DatabaseError(
+            "cannot do this through a connection pooler in transaction mode: "
+            "locks would stay behind on connections that others are given",
+            "connect to the server itself, or through a pool in session mode (docs/server.md)",
+        )
+
+
+def changes_process(connection: Connection) -> bool:
+    """Whether a pooler gives this connection another server process for every transaction.
+
+    A pooler shows its clients process ids of its own. In session mode the process behind it stays
+    with the client. In transaction mode it goes back to the pool, and the next client is given it:
+    another connection of ours, or the other way round.
+    """
+    before = _backend(connection)
+    if before == connection.info.backend_pid or not connection.autocommit:
+        return False
+    parameters: dict[str, Any] = {
+        **addresses.of_connection(connection),
+        "connect_timeout": PROBE_SECONDS,
+    }
+    for _ in range(TRIES):
+        with psycopg.connect("", prepare_threshold=None, **parameters) as other:
+            if _backend(other) == before:
+                return True
+            now = _backend(connection)
+        if now != before:
+            return True
+    return False
+
+
+def only_reads(connection: Connection) -> bool:
+    """Whether stored lists and pairs cannot be brought up to date here: a standby, or a reader."""
+    row = connection.execute(
+        """
+        select pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool
+            or not pg_catalog.has_table_privilege('imgsim.neighbour_list', 'insert')
+            or not pg_catalog.has_table_privilege('imgsim.pair', 'insert')
+        """
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _backend(connection: Connection) -> int:
+    row = connection.execute("select pg_catalog.pg_backend_pid()").fetchone()
+    return int(row[0]) if row else 0

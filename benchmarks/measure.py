@@ -79,7 +79,7 @@ def peer(module: str) -> Any | None:
     try:
         return importlib.import_module(module)
     except ImportError:
-        print(f"{module} is not here, and is left out: pip install 'imgsim[bench]'")
+        print(f"{module} is not here, and is left out: pip install 'imgsim-prints[bench]'")
         return None
 
 

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,12 @@ from imgsim.database import connection, embedded, migrations
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.settings import EmbeddedStore, Settings
-from imgsim.version import __version__
+from imgsim.version import DISTRIBUTION, __version__, installed_beside, reinstall_command
 
 FINE, LACKING, BROKEN = "ok", "note", "bad"
-OLDEST_PGVECTOR = (0, 8, 0)
+REQUIRED_PGVECTOR = (0, 8, 0)
+# 0.8.2 mended an overflow in parallel builds of an index, 0.8.3 a corruption of it by vacuum.
+RECOMMENDED_PGVECTOR = (0, 8, 4)
 LITTLE_DISK = 2 << 30
 
 
@@ -39,6 +41,14 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         FINE, "imgsim", f"{__version__}, Python {platform.python_version()}, {sys.platform}"
     )
+    if beside := installed_beside():
+        yield Finding(
+            LACKING,
+            "package",
+            f"a second package, imgsim {beside}, is installed in the same folder as imgsim-prints",
+            f"remove both, then install again: pip uninstall imgsim {DISTRIBUTION}; "
+            + reinstall_command(),
+        )
     yield from _weights()
     yield _devices()
     yield from _target(settings)
@@ -52,8 +62,14 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding(BROKEN, "database", error.message, error.hint)
 
 
+def torch_hub(environ: Mapping[str, str] = os.environ) -> Path:
+    """Returns what `torch.hub.get_dir()` does, without the seconds that importing torch takes."""
+    cache = environ.get("XDG_CACHE_HOME", "~/.cache")
+    return Path(environ.get("TORCH_HOME", os.path.join(cache, "torch"))).expanduser() / "hub"
+
+
 def _weights() -> Iterator[Finding]:
-    cache = Path(os.environ.get("TORCH_HOME", "~/.cache/torch")).expanduser() / "hub/checkpoints"
+    cache = torch_hub() / "checkpoints"
     for name in ("resnet18", "resnet50"):
         files = sorted(cache.glob(f"{name}-*.pth")) if cache.is_dir() else []
         if files:
@@ -70,7 +86,7 @@ def _weights() -> Iterator[Finding]:
 
 def _devices() -> Finding:
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("torchvision") is None:
-        return Finding(BROKEN, "torch", "torch or torchvision is missing", "pip install imgsim")
+        return Finding(BROKEN, "torch", "torch or torchvision is missing", reinstall_command())
     try:
         import torch
         import torchvision
@@ -138,9 +154,30 @@ def _pgvector(opened: Connection) -> Finding:
             f"on Debian: apt install postgresql-{major}-pgvector",
         )
     version = tuple(int(part) for part in row[0].split(".") if part.isdigit())
-    if version < OLDEST_PGVECTOR:
-        return Finding(BROKEN, "pgvector", f"{row[0]} is too old", "upgrade it to 0.8.4 or later")
-    return Finding(FINE, "pgvector", row[0])
+    return judged_pgvector(version)
+
+
+def judged_pgvector(version: tuple[int, ...]) -> Finding:
+    """Returns what is to be said of a pgvector: too old, not the best, or fine."""
+    required, recommended = (
+        ".".join(map(str, v)) for v in (REQUIRED_PGVECTOR, RECOMMENDED_PGVECTOR)
+    )
+    have = ".".join(map(str, version))
+    if version < REQUIRED_PGVECTOR:
+        return Finding(
+            BROKEN,
+            "pgvector",
+            f"{have} is too old: {required} is required",
+            f"upgrade it, best to {recommended} or later",
+        )
+    if version < RECOMMENDED_PGVECTOR:
+        return Finding(
+            LACKING,
+            "pgvector",
+            f"{have} works; {recommended} or later is recommended",
+            "upgrade it when convenient: earlier releases can damage an index in rare cases",
+        )
+    return Finding(FINE, "pgvector", have)
 
 
 def _contents(opened: Connection) -> Iterator[Finding]:

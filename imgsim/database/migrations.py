@@ -21,7 +21,7 @@ from psycopg import sql
 from imgsim.database import definitions
 from imgsim.database.definitions import FUNCTION, VIEW
 from imgsim.errors import MigrationError
-from imgsim.version import __version__
+from imgsim.version import __version__, reinstall_command
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -166,7 +166,7 @@ def _pending(
     ):
         raise MigrationError(
             f"this database was migrated by a newer imgsim: {newer[-1]} is unknown here",
-            "pip install --upgrade imgsim",
+            f"upgrade imgsim: {reinstall_command('--upgrade')} (docs/upgrading.md)",
         )
     for file in migrations:
         if applied.get(file.name, file.checksum) != file.checksum:

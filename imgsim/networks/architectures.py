@@ -76,7 +76,7 @@ def load(architecture: str, weights: str = PRETRAINED) -> Network:
         NotFoundError: torchvision has no such architecture.
         WeightsError: the weights cannot be had, are damaged, or do not fit.
     """
-    _check_architecture(architecture)
+    check(architecture)
     if weights == UNTRAINED:
         module = _untrained(architecture)
         used = Weights(UNTRAINED, None, _hash_of_state(module))
@@ -110,11 +110,6 @@ def find_weights(architecture: str, weights: str = PRETRAINED) -> Weights:
             f"give a file of weights, `untrained`, or one of: {', '.join(names)}",
         )
     return Weights(str(file.absolute()), file.absolute(), _hash_of_file(file))
-
-
-def is_at_hand(architecture: str, weights: str = PRETRAINED) -> bool:
-    """Whether pretrained weights are in torch's cache already."""
-    return _cached(pretrained_url(architecture, weights)).is_file()
 
 
 def pretrained_url(architecture: str, weights: str) -> str:
@@ -188,7 +183,7 @@ def begun(architecture: str, seed: int) -> Network:
     Raises:
         NotFoundError: torchvision has no such architecture, or it cannot be used.
     """
-    _check_architecture(architecture)
+    check(architecture)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = without_head(_bare(architecture))
@@ -199,7 +194,12 @@ def begun(architecture: str, seed: int) -> Network:
     return Network(architecture, dimension, Weights(UNTRAINED, None, ""), module, 1)
 
 
-def _check_architecture(architecture: str) -> None:
+def check(architecture: str) -> None:
+    """See that torchvision has a network of that name.
+
+    Raises:
+        NotFoundError: it has none.
+    """
     if architecture not in architectures():
         raise NotFoundError(
             f"torchvision has no classification network {architecture!r}",

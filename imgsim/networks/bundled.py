@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from imgsim.errors import WeightsError
+from imgsim.version import reinstall_command
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +43,7 @@ def checked(name: str) -> str:
     Raises:
         WeightsError: the file is missing, or damaged.
     """
-    advice = "install imgsim again: pip install --force-reinstall --no-deps imgsim"
+    advice = f"install imgsim again: {reinstall_command('--force-reinstall', '--no-deps')}"
     try:
         digest = hashlib.sha256(path(name).read_bytes()).hexdigest()
         expected = str(provenance(name)["sha256"])

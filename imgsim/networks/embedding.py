@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from imgsim.networks.architectures import Network
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-
 MOST_STREAMS = 16
 PROCESSOR_BATCH = 8
 GPU_BATCH = 64

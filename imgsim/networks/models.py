@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
 from imgsim.networks import bundled
@@ -169,16 +171,36 @@ def check_new(connection: Connection, name: str) -> None:
     Raises:
         ImgsimError: it is taken, or not one a model can have.
     """
-    if not NAME.fullmatch(name):
-        raise ImgsimError(
-            f"a model cannot be called {name!r}",
-            "take small letters, digits, and between them . _ -, 40 at most",
-        )
     if name in [model.name for model in stored(connection)]:
         raise ImgsimError(
-            f"the store has a model {name} already",
+            f"the store already has a model {name}",
             f"give another --name, or remove it: imgsim model remove {name}",
         )
+    _check_name(connection, name)
+
+
+def _check_name(connection: Connection, name: str) -> None:
+    """Sees that a table can be made for a new model of that name."""
+    if not NAME.fullmatch(name):
+        raise ImgsimError(
+            f"cannot call a model {name!r}: a name has up to 40 small letters and digits, "
+            "and between them . _ -",
+            "give another --name",
+        )
+    # The table of its vectors is named after it, and SQL names have neither dots nor hyphens.
+    table = table_name(name)
+    for model in stored(connection):
+        if model.embedding_table == table and model.name != name:
+            raise ImgsimError(
+                f"cannot call a model {name}: the store has {model.name}, and the names differ "
+                "only in . _ -",
+                "give another --name",
+            )
+
+
+def table_name(name: str) -> str:
+    """Returns the name of the table of a model's vectors, as `imgsim.add_model` makes it."""
+    return "embedding_" + name.replace(".", "_").replace("-", "_")
 
 
 def origin(connection: Connection, name: str, weights: str | None = None) -> tuple[str, str]:
@@ -198,20 +220,25 @@ def _add(connection: Connection, wanted: Wanted) -> Model:
 
     asked = wanted.architecture or wanted.name
     own = bundled.BUNDLED.get(asked)
+    # Before the weights: they may be downloaded, and a name can be seen to be wrong at once.
+    architectures.check(own or asked)
+    _check_name(connection, wanted.name)
     network = architectures.load(own or asked, wanted.weights or (asked if own else PRETRAINED))
     preprocess = wanted.preprocess or preprocess_for(network)
     _check_input(network, preprocess)
     training = wanted.training
     if training is None and network.weights.name in bundled.BUNDLED:
         training = bundled.provenance(network.weights.name)
-    connection.execute(
-        "select imgsim.add_model(%s, %s, %s, %s, %s, %s, %s)",
-        [
-            *(wanted.name, network.architecture, network.dimension),
-            *(network.weights.name, network.weights.sha256, preprocess),
-            json.dumps(training) if training else None,
-        ],
-    )
+    row = [
+        *(wanted.name, network.architecture, network.dimension),
+        *(network.weights.name, network.weights.sha256, preprocess),
+        json.dumps(training) if training else None,
+    ]
+    try:
+        connection.execute("select imgsim.add_model(%s, %s, %s, %s, %s, %s, %s)", row)
+    except psycopg.errors.UniqueViolation:
+        _check_name(connection, wanted.name)  # another imgsim took the table's name meanwhile
+        raise
     return named(connection, wanted.name)
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from imgsim.errors import ImgsimError
 from imgsim.similarity.comparison.vectors import Vectors
+from imgsim.version import reinstall_command
 
 BLOCK = 4096
 
@@ -66,7 +67,8 @@ def umap(vectors: Vectors, seed: int = 1) -> Projection:
         from umap import UMAP
     except ImportError as exc:
         raise ImgsimError(
-            "UMAP is not installed", "install it: pip install 'imgsim[umap]', or leave --method out"
+            "cannot draw by UMAP: the package umap-learn is not installed",
+            f"install it: {reinstall_command(extra='umap')}, or omit --method",
         ) from exc
     near = min(15, len(vectors.ids) - 1)
     with warnings.catch_warnings():

@@ -102,8 +102,8 @@ def test_umap_without_its_package_says_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "umap", None)
     answer = imgsim("plot", "map", "--method", "umap")
-    assert "UMAP is not installed" in answer.err
-    assert "imgsim[umap]" in answer.err
+    assert "umap-learn is not installed" in answer.err
+    assert "[umap]" in answer.err
 
 
 @pytest.fixture

@@ -7,12 +7,14 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 import torchvision
 from PIL import Image
+from torch import nn
 
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
@@ -249,7 +251,55 @@ def test_a_damaged_download_is_refused_and_not_kept(hub: Path) -> None:
     hub.write_bytes(hub.read_bytes()[:-1000])
     with pytest.raises(WeightsError, match="could not be downloaded"):
         architectures.load("resnet18")
-    assert not architectures.is_at_hand("resnet18")
+    assert list((Path(torch.hub.get_dir()) / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.parametrize("architecture", ["shufflenet_v2_x0_5", "mobilenet_v2", "densenet121"])
+def test_a_network_made_fast_gives_the_vectors_of_the_network(architecture: str) -> None:
+    network = architectures.load(architecture, UNTRAINED)
+    batch = torch.rand(2, 3, 64, 64)
+    fast = inference.made_fast(network, torch.device("cpu"), torch.float32)
+    with torch.inference_mode():
+        torch.testing.assert_close(fast(batch), network.module(batch), rtol=1e-4, atol=1e-4)
+
+
+def test_batch_normalisation_is_folded_only_into_a_layer_that_nothing_else_reads() -> None:
+    class Branching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1)
+            self.one, self.two = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            read_twice = self.first(x)
+            return cast(torch.Tensor, self.two(self.second(self.one(read_twice))) + read_twice)
+
+    module = Branching().eval()
+    for layer in (module.one, module.two):
+        nn.init.uniform_(layer.running_mean)  # type: ignore[arg-type]
+    folded = inference.folded(module)
+    batch = torch.rand(2, 3, 8, 8)
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(batch), module(batch))
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Müller's", "cannot call a model"),
+        ("a" * 41, "cannot call a model"),
+        ("of-mine", "of.mine"),
+    ],
+)
+def test_a_name_that_no_model_can_have_is_refused_before_anything_is_loaded(
+    connection: Connection, name: str, reason: str
+) -> None:
+    models.ensure(connection, models.Wanted("of.mine", "shufflenet_v2_x0_5", "untrained"))
+    with pytest.raises(ImgsimError, match=reason) as caught:
+        models.ensure(connection, models.Wanted(name, "shufflenet_v2_x0_5", "no such weights"))
+    assert "--name" in caught.value.hint
+    assert [model.name for model in models.stored(connection)] == ["of.mine"]
 
 
 def test_a_damaged_file_in_the_cache_is_refused(hub: Path) -> None:

@@ -307,7 +307,7 @@ def test_the_command_ends_with_a_model_of_the_store_and_how_it_came_about(
     assert "again" in nearest.out
     twice = imgsim(*train_on(folder, place, "--name", "my-prints.2"))
     assert twice.code == 1
-    assert "has a model my-prints.2 already" in twice.err
+    assert "already has a model my-prints.2" in twice.err
     on = imgsim(
         *("model", "train", folder, "--from", "my-prints.2", "--name", "on", "--device", "cpu"),
         *("--steps", 2, "--batch-size", 8, "--sides", 32, 32, 32, "--folder", tmp_path / "on"),

@@ -17,7 +17,6 @@ from imgsim.plots.layout import lettering, style
 from imgsim.plots.layout.style import BLACK, DIM, GREY, LARGE, LINE_MM, PALE, RED, SMALL
 
 MARGIN = 1.0
-POINT_MM = style.MM_PER_INCH / lettering.POINTS_PER_INCH
 
 
 @dataclass(frozen=True)

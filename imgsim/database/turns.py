@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,3 +27,17 @@ def turn(connection: Connection, what: str, number: int) -> Iterator[None]:
         # A connection that broke has let go of its locks.
         if connection.info.transaction_status in ANSWERING:
             connection.execute("select pg_advisory_unlock(hashtext(%s), %s)", values)
+
+
+class Shared:
+    """One connection that several threads use, one of them at a time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """Keeps other threads waiting: what they do must not get into this one's transaction."""
+        with self._lock:
+            yield self._connection

@@ -11,7 +11,7 @@ from imgsim.database.copying import copy_columns
 from imgsim.export.joined import Joined, Query, Step, one_row
 from imgsim.networks.models import Model
 from imgsim.similarity.comparison.nearest import Nearest
-from imgsim.similarity.comparison.vectors import read_vectors
+from imgsim.similarity.stored_vectors import read_vectors
 
 
 def neighbour_lists(

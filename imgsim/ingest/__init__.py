@@ -13,9 +13,12 @@ from pathlib import Path
 
 from imgsim import work
 from imgsim.bibliography.identifiers import ECCO_NAME, name_pattern
-from imgsim.collection import failures
-from imgsim.collection.images import Catalogue
+from imgsim.collection import failures, runs
+from imgsim.collection.images import Images, read_names_again
+from imgsim.collection.locks import Locks
+from imgsim.collection.writing import Writer
 from imgsim.database.connection import Connection
+from imgsim.database.turns import Shared
 from imgsim.images import files
 from imgsim.images.files import Refused
 from imgsim.ingest.pipeline import Options, Pipeline, Progress, Summary
@@ -40,16 +43,18 @@ def ingest(
     pattern = name_pattern(options.pattern or ECCO_NAME)
     roots = sorted(files.roots(paths))  # a path that is not there is told before anything is done
     chosen = [models.ensure(connection, wanted) for wanted in options.wanted]
-    catalogue = Catalogue(connection, chosen, pattern)
-    run_id = catalogue.begin_run(_arguments(options))
-    pipeline = Pipeline(catalogue, chosen, options, on_progress)
+    run_id = runs.begin(connection, _arguments(options))
+    shared = Shared(connection)
+    writer = Writer(shared, chosen, pattern, run_id)
+    images = Images(shared, chosen, pattern)
+    pipeline = Pipeline(images, Locks(shared), writer, chosen, options, on_progress)
     status = "failed"
     try:
         pipeline.run(files.find(map(Path, roots)))
         if options.limit is None:
             failures.forget_before_run(connection, run_id, roots)
         if options.pattern is not None:
-            catalogue.read_names_again(roots)
+            read_names_again(connection, roots, pattern)
         for model in chosen:
             with pipeline.timings.at_work("index"):
                 index.build(connection, model, on_index)
@@ -60,11 +65,13 @@ def ingest(
     finally:
         pipeline.timings.end()
         if not connection.closed:
-            catalogue.end_run(
+            runs.end(
+                connection,
+                run_id,
                 status,
-                pipeline.summary.counts(),
-                pipeline.timings.record(),
-                pipeline.device_used,
+                counts=pipeline.summary.counts(),
+                timings=pipeline.timings.record(),
+                device_used=pipeline.device_used,
             )
     return pipeline.summary
 
@@ -73,11 +80,12 @@ def survey(connection: Connection, paths: Iterable[Path], options: Options) -> S
     """Count what `ingest` would do, changing nothing and decoding nothing."""
     wanted = {w.name for w in options.wanted}
     chosen = [model for model in models.stored(connection) if model.name in wanted]
-    catalogue = Catalogue(connection, chosen, name_pattern(options.pattern or ECCO_NAME))
+    shared = Shared(connection)
+    images = Images(shared, chosen, name_pattern(options.pattern or ECCO_NAME))
     summary = Summary()
     with ThreadPoolExecutor(options.workers, "hash") as pool:
         names = [model.name for model in chosen]
-        planner = Planner(catalogue, names, pool, summary.timings, change=False)
+        planner = Planner(images, Locks(shared), names, pool, summary.timings, change=False)
         for step in planner.steps(files.find(paths)):
             if isinstance(step, Refused):
                 summary.refuse(step)

@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsim.collection.images import Catalogue, Record, StoredFrame
+from imgsim.collection.images import Images, StoredFrame
+from imgsim.collection.locks import Locks
+from imgsim.collection.writing import Record, Writer
 from imgsim.images import decoding
 from imgsim.images.decoding import Frame, Picture
 from imgsim.images.files import Found, Ignored, Refused
@@ -127,7 +129,9 @@ class Pipeline:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        images: Images,
+        locks: Locks,
+        writer: Writer,
         chosen: Sequence[models.Model],
         options: Options,
         on_progress: Progress,
@@ -135,7 +139,9 @@ class Pipeline:
         self.summary = Summary()
         self.timings = self.summary.timings
         self.device_used: dict[str, str] = {}
-        self._catalogue = catalogue
+        self._images = images
+        self._locks = locks
+        self._writer = writer
         self._models = chosen
         self._preprocess = {model.name: model.preprocess for model in chosen}
         self._options = options
@@ -147,7 +153,7 @@ class Pipeline:
     def run(self, files: Files) -> None:
         names = list(self._preprocess)
         with ThreadPoolExecutor(self._options.workers, "decode") as pool:
-            planner = Planner(self._catalogue, names, pool, self.timings)
+            planner = Planner(self._images, self._locks, names, pool, self.timings)
             planned = Ahead(
                 planner.steps(self.timings.each("find", files)),
                 "plan",
@@ -352,12 +358,12 @@ class Pipeline:
     def _written(self, pieces: list[Passing]) -> list[Passing]:
         contents = [piece.content if isinstance(piece, Piece) else piece for piece in pieces]
         records = [content for content in contents if isinstance(content, Record)]
-        if judged := self._catalogue.judged_pages(records):
+        if judged := self._writer.judged_pages(records):
             return self._written([_held_back(piece, judged) for piece in pieces])
         refused = [content for content in contents if isinstance(content, Refused)]
         if records or refused:
             with self.timings.at_work("write", len(records)):
-                self._catalogue.write(records, refused)
+                self._writer.write(records, refused)
         return pieces
 
     def _finished(self, pieces: Sequence[Passing]) -> list[Work]:

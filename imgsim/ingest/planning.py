@@ -9,7 +9,8 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from imgsim.collection.images import Catalogue, StoredFrame
+from imgsim.collection.images import Images, StoredFrame
+from imgsim.collection.locks import Locks
 from imgsim.images.files import Found, Ignored, Refused, digest, path_text
 from imgsim.ingest.timings import Timings
 
@@ -58,7 +59,8 @@ class Planner:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        images: Images,
+        locks: Locks,
         model_names: Sequence[str],
         pool: Executor,
         timings: Timings,
@@ -66,7 +68,8 @@ class Planner:
         change: bool = True,
     ) -> None:
         self._timings = timings
-        self._catalogue = catalogue
+        self._images = images
+        self._locks = locks
         self._models = tuple(model_names)
         self._pool = pool
         self._change = change
@@ -90,16 +93,16 @@ class Planner:
         """A file is stored, or a page of it was refused: let go of it, and of its twins."""
         if work.first:
             self._hashes_in_hand.discard(work.sha256)
-            self._catalogue.unlock_contents([work.sha256])
+            self._locks.unlock_contents([work.sha256])
         if refused and work.sha256 in self._twins_awaited:
             self._unfit[work.sha256] = refused
-        self._catalogue.unlock([work.found.path])
+        self._locks.unlock([work.found.path])
         self._given_out.discard(work)
 
     def let_go(self) -> None:
         """Let others have what was given out and will not be done, or was being let go of."""
-        self._catalogue.unlock_contents([work.sha256 for work in self._given_out if work.first])
-        self._catalogue.unlock([work.found.path for work in self._given_out])
+        self._locks.unlock_contents([work.sha256 for work in self._given_out if work.first])
+        self._locks.unlock([work.found.path for work in self._given_out])
         self._given_out.clear()
 
     def _second_looks(self) -> Iterator[Step]:
@@ -119,7 +122,7 @@ class Planner:
         if not self._change:
             yield from self._judge(waiting)
             return
-        mine = self._catalogue.lock([file.path for file, _ in waiting])
+        mine = self._locks.lock([file.path for file, _ in waiting])
         self._deferred += [file for file, _ in waiting if file.path not in mine]
         try:
             # Another ingest may have stored some of them just before the lock.
@@ -132,16 +135,16 @@ class Planner:
                     self._given_out.add(step)
                 yield step
         finally:
-            self._catalogue.unlock(mine)
+            self._locks.unlock(mine)
 
     def _recognise(self, files: Sequence[Found]) -> list[tuple[Found, list[StoredFrame]]]:
         """Those files that are not stored just as they are, with what is stored of them."""
         with self._timings.at_work("recognise", len(files)):
-            known = self._catalogue.known(files)
+            known = self._images.known(files)
             others = [file for number, file in enumerate(files) if number not in known]
             if not others:
                 return []
-            stored = self._catalogue.by_path([file.path for file in others])
+            stored = self._images.by_path([file.path for file in others])
         return [(file, stored.get(file.path, [])) for file in others]
 
     def _judge(self, files: Sequence[tuple[Found, list[StoredFrame]]]) -> Iterator[Step]:
@@ -154,7 +157,7 @@ class Planner:
                 hashed.append((file, frames, result))
         contents = {sha256 for _, _, sha256 in hashed}
         free = contents - self._hashes_in_hand
-        mine = self._catalogue.lock_contents(free) if self._change else free
+        mine = self._locks.lock_contents(free) if self._change else free
         try:
             twins = self._whole_files_by_content(contents)
             for file, frames, sha256 in hashed:
@@ -166,11 +169,11 @@ class Planner:
                     yield step
         finally:
             if self._change:
-                self._catalogue.unlock_contents(mine)
+                self._locks.unlock_contents(mine)
 
     def _whole_files_by_content(self, contents: set[str]) -> dict[str, list[list[StoredFrame]]]:
         files: dict[str, list[list[StoredFrame]]] = defaultdict(list)
-        for frames in self._catalogue.by_content(contents).values():
+        for frames in self._images.by_content(contents).values():
             if _is_whole(frames):
                 files[frames[0].sha256].append(frames)
         return files
@@ -189,7 +192,7 @@ class Planner:
             return
         if not frames:
             for twin in twins:
-                if self._catalogue.was_moved(twin) and self._move(twin, file):
+                if self._images.was_moved(twin) and self._move(twin, file):
                     yield self._same_content(file, twin, "moved")
                     return
         complete = next((twin for twin in twins if not _lacking(twin)), None)
@@ -211,7 +214,7 @@ class Planner:
         if lacking := _lacking(frames):
             return Work(file, frames[0].sha256, "completed", lacking)
         if self._change and kind == "unchanged":
-            self._catalogue.touch(file)
+            self._images.touch(file)
         return Settled(kind)
 
     def _content_hash(self, pair: tuple[Found, list[StoredFrame]]) -> str | Refused:
@@ -222,7 +225,7 @@ class Planner:
             return digest(file)
 
     def _move(self, frames: list[StoredFrame], file: Found) -> bool:
-        return not self._change or self._catalogue.move(frames, file)
+        return not self._change or self._images.move(frames, file)
 
 
 def _kind(frames: list[StoredFrame], sha256: str) -> str:

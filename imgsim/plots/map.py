@@ -20,7 +20,7 @@ from imgsim.plots.layout import lettering, style
 from imgsim.plots.layout.page import MARGIN, Box, Page
 from imgsim.plots.layout.style import BLACK, BLUE, DIM, LARGE, LINE_MM, PALE, RED, Drawing
 from imgsim.plots.projection import Projection, principal_components, umap
-from imgsim.similarity.comparison.vectors import read_vectors
+from imgsim.similarity.stored_vectors import read_vectors
 
 DENSE = 4000
 CELLS = {"single": 56, "double": 64}

@@ -24,7 +24,9 @@ from imgsim.networks.models import Model
 from imgsim.similarity.comparison.nearest import Lists, Nearest, places
 from imgsim.similarity.comparison.products import Multiplied, OnProcessor
 from imgsim.similarity.comparison.reaching import Found, Reaching
-from imgsim.similarity.comparison.vectors import Vectors, read_vectors
+from imgsim.similarity.comparison.vectors import Vectors
+from imgsim.similarity.revisions import ChangedMeanwhileError, unchanged_since
+from imgsim.similarity.stored_vectors import read_vectors
 from imgsim.work import Progress, silent
 
 if TYPE_CHECKING:
@@ -35,10 +37,6 @@ COMMITTED = 8192
 """How many lists are committed together."""
 
 RECALL_SAMPLE = 200
-
-
-class ChangedMeanwhileError(Exception):
-    """Vectors that the work is based on have been replaced or taken out: begin again."""
 
 
 @dataclass(frozen=True)
@@ -114,19 +112,6 @@ def state_of(connection: Connection, model: Model) -> State:
     ).fetchone()
     assert row is not None
     return State(*row)
-
-
-def unchanged_since(connection: Connection, model: Model, revision: int) -> None:
-    """Within a transaction: keep the model's vectors as they are, or learn that some have gone.
-
-    Raises:
-        ChangedMeanwhileError: vectors were replaced or taken out after that revision.
-    """
-    row = connection.execute(
-        "select last_removal from imgsim.model where model_id = %s for share", [model.model_id]
-    ).fetchone()
-    if row is None or row[0] > revision:
-        raise ChangedMeanwhileError
 
 
 def _fill(

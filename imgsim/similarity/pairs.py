@@ -21,8 +21,9 @@ from imgsim.errors import ImgsimError
 from imgsim.networks.models import Model
 from imgsim.similarity.comparison.products import Multiplied, OnProcessor
 from imgsim.similarity.comparison.reaching import Found, Reaching
-from imgsim.similarity.comparison.vectors import Vectors, read_vectors
-from imgsim.similarity.neighbours import ChangedMeanwhileError, unchanged_since
+from imgsim.similarity.comparison.vectors import Vectors
+from imgsim.similarity.revisions import ChangedMeanwhileError, unchanged_since
+from imgsim.similarity.stored_vectors import read_vectors
 from imgsim.work import Progress, silent
 
 if TYPE_CHECKING:

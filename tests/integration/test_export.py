@@ -17,7 +17,7 @@ from imgsim.errors import ImgsimError
 from imgsim.export import Target, joined, of_likeness
 from imgsim.formats import TABLES
 from imgsim.networks.models import Model
-from imgsim.similarity.comparison.vectors import read_vectors
+from imgsim.similarity.stored_vectors import read_vectors
 from tests.exporting import TITLE, likeness, stored_model, written
 from tests.formats import checked_package, query, read_csv
 from tests.vectors import brute_force

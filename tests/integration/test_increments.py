@@ -16,7 +16,7 @@ from imgsim.database.connection import Connection
 from imgsim.networks import models
 from imgsim.settings import Settings
 from imgsim.similarity import neighbours, pairs
-from imgsim.similarity.comparison.vectors import read_vectors
+from imgsim.similarity.stored_vectors import read_vectors
 from imgsim.work import Progress
 from tests.vectors import Vectors, brute_force, clustered, put, store
 

@@ -320,7 +320,7 @@ def test_an_error_in_any_stage_ends_the_run_and_nothing_stays_locked(
     place = {
         "decode": "imgsim.images.decoding.decode",
         "embed": "imgsim.networks.embedding.Embedder.embed",
-        "write": "imgsim.collection.images.Catalogue.write",
+        "write": "imgsim.collection.writing.Writer.write",
     }
     with monkeypatch.context() as patch:
         patch.setattr(place[stage], fail)

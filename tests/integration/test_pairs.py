@@ -11,7 +11,7 @@ from imgsim.errors import ImgsimError
 from imgsim.networks import models
 from imgsim.similarity import pairs
 from imgsim.similarity.comparison import reaching
-from imgsim.similarity.comparison.vectors import read_vectors
+from imgsim.similarity.stored_vectors import read_vectors
 from tests.vectors import Vectors, clustered, store
 
 Found = dict[tuple[int, int], float]

@@ -29,7 +29,8 @@ from imgsim.plots.layout import lettering, style
 from imgsim.plots.layout.page import Box
 from imgsim.plots.map import ImageMap, Panel
 from imgsim.similarity import neighbours, search
-from imgsim.similarity.comparison.vectors import read_vectors, vectors_of
+from imgsim.similarity.comparison.vectors import vectors_of
+from imgsim.similarity.stored_vectors import read_vectors
 from tests.vectors import clustered, store
 
 Draw = Callable[..., Image.Image]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from psycopg import sql
-
-from imgsim.database.connection import Connection
-from imgsim.networks.models import Model
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,8 +13,6 @@ if TYPE_CHECKING:
 DECIMALS = 7
 """Similarities are kept with so many decimals: equal ones are equal, and rank by id."""
 
-COPY_HEADER = 19
-READ_BYTES = 1 << 23
 PAIRS_AT_ONCE = 128
 COLUMNS_AT_ONCE = 4096
 DENSE_SHARE = 0.02
@@ -83,53 +76,3 @@ def vectors_of(ids: npt.NDArray[np.int64], values: npt.NDArray[np.float32]) -> V
     """Vectors with their lengths."""
     squares = np.einsum("ij,ij->i", values, values, dtype=np.float64)
     return Vectors(ids, values, np.sqrt(squares))
-
-
-def read_vectors(connection: Connection, model: Model) -> Vectors:
-    """Read all vectors of a model, by binary COPY; 4 bytes of memory a number."""
-    table = sql.Identifier(model.embedding_table)
-    found = connection.execute(sql.SQL("select count(*) from imgsim.{}").format(table)).fetchone()
-    ids = np.empty(found[0] if found else 0, np.int64)
-    values = np.empty((len(ids), model.dimension), np.float32)
-    count = 0
-    for rows in _rows(connection, table, model.dimension):
-        if count + len(rows) > len(ids):  # stored since they were counted
-            ids = np.concatenate([ids[:count], np.empty(len(rows), np.int64)])
-            more = np.empty((len(rows), model.dimension), np.float32)
-            values = np.concatenate([values[:count], more])
-        ids[count : count + len(rows)] = rows["id"]
-        values[count : count + len(rows)] = rows["values"]
-        count += len(rows)
-    return vectors_of(ids[:count], values[:count])
-
-
-def _rows(
-    connection: Connection, table: sql.Identifier, dimension: int
-) -> Iterator[npt.NDArray[np.void]]:
-    """Rows of an embedding table in the layout of PostgreSQL's binary COPY, some at a time."""
-    row = np.dtype(
-        [
-            ("columns", ">i2"),
-            ("id_length", ">i4"),
-            ("id", ">i8"),
-            ("vector_length", ">i4"),
-            ("dimension", ">i2"),
-            ("unused", ">i2"),
-            ("values", ">f2", (dimension,)),
-        ]
-    )
-    query = sql.SQL(
-        "copy (select image_id, embedding from imgsim.{} order by image_id) "
-        "to stdout (format binary)"
-    ).format(table)
-    with connection.cursor() as cursor, cursor.copy(query) as copy:
-        waiting = bytearray()
-        skip = COPY_HEADER
-        for data in copy:
-            waiting += data
-            if len(waiting) >= READ_BYTES:
-                whole = (len(waiting) - skip) // row.itemsize
-                yield np.frombuffer(bytes(waiting), row, whole, skip)
-                del waiting[: skip + whole * row.itemsize]
-                skip = 0
-        yield np.frombuffer(bytes(waiting), row, (len(waiting) - skip) // row.itemsize, skip)

@@ -1,0 +1,208 @@
+"""Writes pictures with their vectors; whatever hung on an earlier content goes with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pgvector import HalfVector
+from psycopg import sql
+
+from imgsim.collection import derived, failures
+from imgsim.collection.images import named
+from imgsim.database.connection import Connection
+from imgsim.database.turns import Shared
+from imgsim.images.decoding import Frame
+from imgsim.images.files import Found, Refused, path_text
+from imgsim.networks.models import Model
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Record:
+    """One picture to be written: what is known of it, and a vector for some models.
+
+    With `twin_id` the vectors are those of that image, whose content is the same; `replaces` says
+    that the path had another content before.
+    """
+
+    found: Found
+    sha256: str
+    frame: Frame
+    vectors: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    twin_id: int | None = None
+    replaces: bool = False
+
+
+class Writer:
+    """Writes what a run takes in.
+
+    Args:
+        models: the models whose vectors every image shall have.
+        pattern: how file names give the ids of book, page and illustration.
+        run_id: the run that images and failures are recorded under.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        models: Sequence[Model],
+        pattern: re.Pattern[str],
+        run_id: int,
+    ) -> None:
+        self._shared = shared
+        self._models = {model.name: model for model in models}
+        self._pattern = pattern
+        self._run_id = run_id
+
+    def write(self, records: Sequence[Record], refused: Sequence[Refused]) -> None:
+        """Write pictures with their vectors, and failures, in one transaction."""
+        with self._shared.alone() as connection, connection.transaction():
+            ids = self._upsert_images(connection, records)
+            replaced = [i for i, r in zip(ids, records, strict=True) if r.replaces]
+            surplus = self._surplus_frames(connection, records)
+            if replaced:
+                derived.drop(connection, replaced + surplus)
+            for name, model in self._models.items():
+                self._write_vectors(connection, name, model, ids, records)
+            if surplus:
+                connection.execute("delete from imgsim.image where image_id = any(%s)", [surplus])
+            failures.forget(
+                connection,
+                [r.found.path for r in records],
+                [r.frame.number for r in records],
+            )
+            failures.record(connection, refused, self._run_id)
+
+    def judged_pages(self, records: Sequence[Record]) -> dict[str, str]:
+        """Files whose later pages are gone though scholars have judged them, and why they wait.
+
+        Whoever takes such a file in would take the verdicts out.
+        """
+        if not any(record.replaces for record in records):
+            return {}
+        with self._shared.alone() as connection:
+            rows = connection.execute(
+                """
+                select i.path, count(*)
+                from imgsim.image i
+                join imgsim.verdict v on i.image_id in (v.image_id, v.other_id)
+                where i.image_id = any(%s)
+                group by i.path
+                """,
+                [self._surplus_frames(connection, records)],
+            ).fetchall()
+        judged: dict[str, int] = dict(rows)
+        return {
+            r.found.path: f"scholars have judged pages that it has no more "
+            f"({judged[path_text(r.found.path)]:,} verdicts): imgsim remove --with-verdicts first"
+            for r in records
+            if path_text(r.found.path) in judged
+        }
+
+    def _upsert_images(self, connection: Connection, records: Sequence[Record]) -> list[int]:
+        if not records:
+            return []
+        cursor = connection.cursor()
+        cursor.executemany(
+            """
+            insert into imgsim.image (
+                name, path, frame, frames, sha256, bytes, modified_ns, width, height, mode, format,
+                ecco_id, page_id, page_number, illustration, run_id
+            )
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            on conflict (path, frame) do update
+            set frames = excluded.frames, sha256 = excluded.sha256, bytes = excluded.bytes,
+                modified_ns = excluded.modified_ns, width = excluded.width,
+                height = excluded.height, mode = excluded.mode, format = excluded.format,
+                ecco_id = coalesce(case when image.linked then image.ecco_id end,
+                    excluded.ecco_id, image.ecco_id),
+                page_id = coalesce(case when image.linked then image.page_id end,
+                    excluded.page_id, image.page_id),
+                page_number = coalesce(case when image.linked then image.page_number end,
+                    excluded.page_number, image.page_number),
+                illustration = coalesce(case when image.linked then image.illustration end,
+                    excluded.illustration, image.illustration),
+                changed_at = case
+                    when image.sha256 = excluded.sha256 then image.changed_at else now()
+                end
+            returning image_id
+            """,
+            [self._image_row(record) for record in records],
+            returning=True,
+        )
+        return [row[0] for result in cursor.results() for row in result]
+
+    def _image_row(self, record: Record) -> list[object]:
+        found = record.found
+        frame = record.frame
+        name, parts = named(found.path, frame.number, frame.count, self._pattern)
+        return [
+            *(name, path_text(found.path), frame.number, frame.count, record.sha256),
+            *(found.size, found.modified_ns, frame.width, frame.height, frame.mode, frame.format),
+            *(parts.ecco_id, parts.page_id, parts.page_number, parts.illustration, self._run_id),
+        ]
+
+    def _write_vectors(
+        self,
+        connection: Connection,
+        name: str,
+        model: Model,
+        ids: list[int],
+        records: Sequence[Record],
+    ) -> None:
+        with_twin = [(i, r.twin_id) for i, r in zip(ids, records, strict=True) if r.twin_id]
+        own = [(i, r.vectors[name]) for i, r in zip(ids, records, strict=True) if name in r.vectors]
+        if not with_twin and not own:
+            return
+        # The row of the model is written first: Citus wants reference tables before others.
+        connection.execute(
+            "update imgsim.model set revision = revision + 1 where model_id = %s", [model.model_id]
+        )
+        table = sql.Identifier(model.embedding_table)
+        connection.execute(
+            sql.SQL("delete from imgsim.{} where image_id = any(%s)").format(table),
+            [[image_id for image_id, _ in [*with_twin, *own]]],
+        )
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(
+                sql.SQL("copy imgsim.{} (image_id, embedding) from stdin (format binary)").format(
+                    table
+                )
+            ) as copy,
+        ):
+            copy.set_types(["int8", "halfvec"])
+            for image_id, vector in own:
+                copy.write_row((image_id, HalfVector(vector)))
+        if with_twin:
+            connection.execute(
+                sql.SQL(
+                    """
+                    insert into imgsim.{table} (image_id, embedding)
+                    select t.image_id, e.embedding
+                    from unnest(%s::bigint[], %s::bigint[]) as t (image_id, twin_id)
+                    join imgsim.{table} e on e.image_id = t.twin_id
+                    """
+                ).format(table=table),
+                [[image_id for image_id, _ in with_twin], [twin for _, twin in with_twin]],
+            )
+
+    def _surplus_frames(self, connection: Connection, records: Sequence[Record]) -> list[int]:
+        """The images of pages that a file, now replaced, has no more."""
+        counts = {path_text(r.found.path): r.frame.count for r in records if r.replaces}
+        rows = connection.execute(
+            """
+            select i.image_id
+            from imgsim.image i
+            join unnest(%s::text[], %s::integer[]) as f (path, frames)
+                on i.path = f.path and i.frame > f.frames
+            """,
+            [list(counts), list(counts.values())],
+        )
+        return [row[0] for row in rows]

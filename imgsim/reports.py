@@ -13,10 +13,10 @@ from imgsim.errors import ImgsimError, NotFoundError
 from imgsim.networks import models
 from imgsim.reuse import calibration as calibrating
 from imgsim.reuse import groups
+from imgsim.settings import NEIGHBOURS, SHARED, THRESHOLD
 from imgsim.similarity import neighbours, pairs
 from imgsim.work import Progress, silent
 
-THRESHOLD = pairs.THRESHOLD
 LOWEST_COUNTED = 0.80
 MOST_PAIRS_COUNTED = 5_000_000
 GROUPS_BY = ("span", "books", "places", "images")
@@ -38,7 +38,7 @@ CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|<>|!=|=|<|>|~)\s*(.*?)\s*", re.DOTALL
 def overlap(
     connection: Connection,
     *,
-    k: int = 4,
+    k: int = SHARED,
     model_names: Sequence[str] = (),
     where: Sequence[str] = (),
     by_image: bool = False,
@@ -62,7 +62,7 @@ def overlap(
 def agreement(
     connection: Connection,
     *,
-    k: int = 4,
+    k: int = SHARED,
     model_names: Sequence[str] = (),
     on_progress: Progress = silent,
 ) -> Table:
@@ -181,7 +181,7 @@ def recall(
     connection: Connection,
     *,
     model_names: Sequence[str] = (),
-    k: int = 10,
+    k: int = NEIGHBOURS,
     sample: int = 200,
 ) -> Table:
     """How many of the true k nearest the HNSW index finds, and how long it takes."""

@@ -11,8 +11,22 @@ import platformdirs
 
 from imgsim.errors import ImgsimError
 
+THRESHOLD = 0.94
+"""The least cosine of two like pictures where none is given.
+
+At it the original study found ResNet-18 and ResNet-50 relatively consistent. SQL functions state
+it again as their default (`imgsim.documents`, `decades`, `reappearance`, `book_graph`), because a
+default in SQL cannot refer to Python; a test compares them.
+"""
+
+NEIGHBOURS = 10
+"""How many nearest pictures are stored, ranked and exported where no number is given."""
+
+SHARED = 4
+"""Of how many nearest the reports on two models count the shared ones: the original study's k."""
+
 PRETRAINED = "IMAGENET1K_V1"
-"""torchvision's name of the weights that the threshold of 0.94 was found with."""
+"""torchvision's name of the weights that `THRESHOLD` was found with."""
 
 UNTRAINED = "untrained"
 """The name of seeded random weights, for tests and for a demonstration without a network."""

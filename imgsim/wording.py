@@ -3,6 +3,15 @@
 ALL_BUT_EQUAL = 0.9999999
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """Returns a number with its noun, in the singular or the plural.
+
+    >>> counted(1, "image"), counted(1200, "image"), counted(2, "copy", "copies")
+    ('1 image', '1,200 images', '2 copies')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def score_text(similarity: float, decimals: int = 4) -> str:
     """A similarity for reading: rounded, but what is less than 1 is not shown as 1.
 

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsim.cli.output import progress_line, say, show_table
+from imgsim.cli.output import say, show_table
 from imgsim.cli.place import Place, pass_place
+from imgsim.cli.progress import progress_line
 from imgsim.errors import ImgsimError
-from imgsim.settings import UNTRAINED
+from imgsim.settings import NEIGHBOURS, UNTRAINED
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
     from imgsim.networks.models import Wanted
 
 STORE = "demo"
-NEIGHBOURS, VERIFIED = 10, 4
+VERIFIED = 4
 GROUPS_SHOWN = 5
 OF_GROUPS = ("group_id", "images", "first_year", "first_place", "last_year", "last_place")
 

@@ -1,14 +1,11 @@
-"""How far a training is, for the reader: a line that changes on a terminal, lines elsewhere."""
+"""Shows how far a training is."""
 
 from __future__ import annotations
 
-import sys
-import time
 from collections import Counter
 
-import click
-
-from imgsim.cli.output import LINE_SECONDS, say, time_left, warn
+from imgsim.cli.output import say, warn
+from imgsim.cli.progress import Line, Pace
 from imgsim.networks.training import Reader
 from imgsim.networks.training.gathering import Gathered
 from imgsim.networks.training.loop import Epoch, State
@@ -18,54 +15,38 @@ class Shown(Reader):
     """Shows a training on standard error."""
 
     def __init__(self) -> None:
-        self._told = self._began = time.monotonic()
-        self._first = 0
+        self._line, self._pace = Line(), Pace()
 
     def read(self, done: int) -> None:
-        """So many files have been read."""
-        self._passing(f"reading the pictures: {done:,} files")
+        """Shows how many files have been read."""
+        self._line.passing(f"reading the pictures: {done:,} files")
 
     def gathered(self, gathered: Gathered) -> None:
-        """All pictures have been read."""
-        self._lasting(f"{len(gathered.pictures.ink):,} different pictures")
+        """Says how many different pictures were read, and what was skipped."""
+        self._line.lasting(f"{len(gathered.pictures.ink):,} different pictures")
         if gathered.equal:
-            say(f"{gathered.equal:>9,} equal to one of these, left out")
+            say(f"{gathered.equal:>9,} equal to one of these, skipped")
         for reason, count in Counter(item.reason for item in gathered.refused).most_common(10):
-            say(f"{count:>9,} left out: {reason}")
+            say(f"{count:>9,} skipped: {reason}")
 
     def begun(self, state: State) -> None:
-        """The first step is next, or the first after those of an earlier run."""
-        self._began, self._first = time.monotonic(), state.step
+        """Starts the clock, at the first step or the first after those of an earlier run."""
+        self._pace = Pace()
         if state.step:
-            say(f"going on from step {state.step:,}, where it was left")
+            say(f"resuming at step {state.step:,}")
 
     def step(self, state: State, steps: int, loss: float) -> None:
-        """One more of so many steps is taken."""
-        seconds = time.monotonic() - self._began
-        left = time_left(seconds, state.step - self._first, steps - self._first)
-        self._passing(f"step {state.step:,} of {steps:,}, loss {loss:.2f}{left}")
+        """Shows a step that was taken."""
+        left = self._pace.left(state.step, steps)
+        self._line.passing(f"step {state.step:,} of {steps:,}, loss {loss:.2f}{left}")
 
     def epoch(self, epoch: Epoch) -> None:
-        """All pictures have been seen once more."""
-        self._lasting(
-            f"epoch {epoch.number}, step {epoch.step:,}: loss {epoch.loss:.2f}; a new impression "
-            f"finds {epoch.found:.1%} of the pictures held out"
+        """Says what came of an epoch: all pictures seen once more."""
+        self._line.lasting(
+            f"epoch {epoch.number}, step {epoch.step:,}: loss {epoch.loss:.2f}; "
+            f"{epoch.found:.1%} of the pictures held out are found by a new impression"
         )
 
     def memory(self, batch: int) -> None:
-        """The memory was too small: a step has so many pictures from now on."""
-        warn(f"too little memory for this batch: going on with {batch} pictures in a step")
-
-    def _passing(self, text: str) -> None:
-        now = time.monotonic()
-        if sys.stderr.isatty():
-            click.echo(f"\r{text:<70}", nl=False, err=True)
-        elif now - self._told >= LINE_SECONDS:
-            self._told = now
-            say(text)
-
-    def _lasting(self, text: str) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r{text:<70}", err=True)
-        else:
-            say(text)
+        """Warns that steps have fewer pictures from now on, because the memory was too small."""
+        warn(f"not enough memory for this batch: continuing with {batch} pictures a step")

@@ -16,7 +16,7 @@ from imgsim.cli.pairs import at_most_option, threshold_option
 from imgsim.cli.pairs import fill as fill_pairs
 from imgsim.cli.place import Place, pass_place
 from imgsim.formats import ARRAYS, GRAPHS, TABLES, WITHOUT_PARTNER
-from imgsim.settings import UNTRAINED
+from imgsim.settings import NEIGHBOURS, UNTRAINED
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
@@ -74,7 +74,7 @@ other_documents_option = click.option(
 
 @export.command()
 @model_option
-@click.option("-k", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("-k", type=click.IntRange(1, 1000), default=NEIGHBOURS, show_default=True)
 @click.option("--threshold", type=Similarity(0, 1), help="The least similarity (cosine).")
 @other_documents_option
 @output_options(TABLES + GRAPHS)

@@ -9,6 +9,7 @@ import click
 from imgsim.cli.arguments import Similarity
 from imgsim.cli.output import say, warn
 from imgsim.cli.place import Place, pass_place
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
@@ -50,8 +51,8 @@ def group(place: Place, least: float, tightness: float, parts: bool) -> None:
         say(f"no groups: no two pictures are linked with a probability of at least {least:g}")
     else:
         say(
-            f"{_count(built.groups, 'group')} of {_count(built.images, 'picture')} from "
-            f"{_count(built.books, 'book')}, held together by {_count(built.links, 'link')}"
+            f"{counted(built.groups, 'group')} of {counted(built.images, 'picture')} from "
+            f"{counted(built.books, 'book')}, held together by {counted(built.links, 'link')}"
         )
         say(f"the largest is group {built.largest}, of {built.largest_images:,} pictures")
     if not built.changed:
@@ -70,23 +71,19 @@ def warn_of_older(connection: Connection) -> None:
         (status.removed_since, "removed picture"),
     )
     if not status.is_current:
-        newer = ", ".join(_count(number, what) for number, what in since if number)
+        newer = ", ".join(counted(number, what) for number, what in since if number)
         warn(f"the groups are older than {newer}; build them again with: imgsim group")
 
 
 def _tell_what_was_passed_over(built: Built) -> None:
     if built.separated:
         verdicts = built.separated_verdicts
-        among = f" ({_count(verdicts, 'verdict')} of same block among them)" if verdicts else ""
-        say(f"{_count(built.separated, 'link')} passed over, which verdicts forbid{among}")
+        among = f" ({counted(verdicts, 'verdict')} of same block among them)" if verdicts else ""
+        say(f"{counted(built.separated, 'link')} passed over, which verdicts forbid{among}")
     if built.loose:
-        say(f"{_count(built.loose, 'link')} between groups that are not tight enough together")
+        say(f"{counted(built.loose, 'link')} between groups that are not tight enough together")
     if built.disputed:
         say(
-            f"{_count(built.disputed, 'pair')} on which scholars contradict each other: "
+            f"{counted(built.disputed, 'pair')} on which scholars contradict each other: "
             "the evidence decides (imgsim report verdicts --disputed)"
         )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsim.cli.arguments import FilePath
-from imgsim.cli.output import say, show, warn
+from imgsim.cli.output import say, show, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 
 if TYPE_CHECKING:
     from imgsim.bibliography.metadata import Loaded
     from imgsim.database.connection import Connection
-    from imgsim.formats.reading import Tally
 
 SOME_REFUSED = 3
-FEW = 3
 
 table_file = FilePath()
 
@@ -69,20 +67,6 @@ def _report(loaded: Loaded) -> None:
     )
     show_tally(found.unusable, "rows without a usable ecco_id, not loaded", loud=True)
     show_tally(found.ragged, "rows do not fit the columns, not loaded", loud=True)
-
-
-def show_tally(tally: Tally, meaning: str, *, loud: bool = False, few: int = FEW) -> None:
-    """Say how often something was met, with some examples; nothing if never."""
-    if not tally.count:
-        return
-    if loud:
-        warn(f"{tally.count:,} {meaning}:")
-    else:
-        say(f"{tally.count:>9,} {meaning}:")
-    for example in tally.examples[:few]:
-        say(f"{'':>10}{example}")
-    if tally.count > few:
-        say(f"{'':>10}… and {tally.count - few:,} more")
 
 
 @metadata.command()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from imgsim.cli.images import PREPROCESSES
-from imgsim.cli.output import confirm, format_option, progress_line, say, show
+from imgsim.cli.output import confirm, format_option, say, show
 from imgsim.cli.place import Place, pass_place
+from imgsim.cli.progress import progress_line
 from imgsim.cli.training import train
 from imgsim.settings import PRETRAINED
 

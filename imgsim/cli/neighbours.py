@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsim.cli.comparison import device_option, multiplied_on
-from imgsim.cli.output import progress_line, say
+from imgsim.cli.output import say
 from imgsim.cli.place import Place, pass_place
+from imgsim.cli.progress import progress_line
+from imgsim.settings import NEIGHBOURS
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("-k", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("-k", type=click.IntRange(1, 1000), default=NEIGHBOURS, show_default=True)
 @click.option("--model", "names", multiple=True, metavar="NAME", help="[default: all in the store]")
 @click.option(
     "--method",

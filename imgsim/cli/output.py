@@ -8,7 +8,6 @@ import io
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +21,7 @@ from imgsim.wording import score_text
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Table
+    from imgsim.formats.reading import Tally
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -44,7 +44,9 @@ OPTIONAL = frozenset(
 )
 """Left out of a printed table where no picture has one."""
 
-LINE_SECONDS = 10.0
+FEW = 3
+"""How many examples are shown of what was met in a table."""
+
 SHORTENED = 24
 COLUMN_GAP = 3
 HEADINGS = {
@@ -113,34 +115,18 @@ def warn(message: str) -> None:
     say(printable(message))
 
 
-def progress_line(doing: str) -> Callable[[str, int, int], None]:
-    """Tells of what, how much is done and how long the rest will take.
-
-    On a terminal one line that changes; elsewhere a line now and then.
-    """
-    began = told = time.monotonic()
-
-    def update(what: str, done: int, of: int) -> None:
-        nonlocal began, told
-        now = time.monotonic()
-        line = f"{doing} {what}: {done / max(of, 1):4.0%}{time_left(now - began, done, of)}"
-        if sys.stderr.isatty():
-            click.echo(f"\r{line:<60}", nl=done == of, err=True)
-        elif now - told >= LINE_SECONDS:
-            told = now
-            click.echo(line, err=True)
-        if done == of:
-            began = now  # what comes next is timed by itself
-
-    return update
-
-
-def time_left(seconds: float, done: int, of: int | None) -> str:
-    """How long the rest will take at the pace so far, as a clause; empty if that is not known."""
-    if not of or not done or done == of:
-        return ""
-    minutes, second = divmod(round(seconds * (of - done) / done), 60)
-    return f", {minutes}:{second:02} left"
+def show_tally(tally: Tally, meaning: str, *, loud: bool = False, few: int = FEW) -> None:
+    """Says how often something was met, with a few examples; says nothing if it never was."""
+    if not tally.count:
+        return
+    if loud:
+        warn(f"{tally.count:,} {meaning}:")
+    else:
+        say(f"{tally.count:>9,} {meaning}:")
+    for example in tally.examples[:few]:
+        say(f"{'':>10}{example}")
+    if tally.count > few:
+        say(f"{'':>10}… and {tally.count - few:,} more")
 
 
 def confirm(question: str) -> None:

@@ -9,8 +9,10 @@ import click
 
 from imgsim.cli.arguments import Similarity
 from imgsim.cli.comparison import device_option, multiplied_on
-from imgsim.cli.output import progress_line, say
+from imgsim.cli.output import say
 from imgsim.cli.place import Place, pass_place
+from imgsim.cli.progress import progress_line
+from imgsim.settings import THRESHOLD
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 threshold_option = click.option(
     "--threshold",
     type=Similarity(0, 1, min_open=True),
-    default=0.94,
+    default=THRESHOLD,
     show_default=True,
     help="The least similarity (cosine).",
 )

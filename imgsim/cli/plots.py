@@ -11,9 +11,10 @@ import click
 
 from imgsim.cli.arguments import Similarity, two_models_option
 from imgsim.cli.groups import warn_of_older
-from imgsim.cli.output import progress_line, warn
+from imgsim.cli.output import warn
 from imgsim.cli.place import Place, pass_place
-from imgsim.settings import UNTRAINED
+from imgsim.cli.progress import progress_line
+from imgsim.settings import NEIGHBOURS, SHARED, THRESHOLD, UNTRAINED
 
 if TYPE_CHECKING:
     from imgsim.plots.figures import Drawn
@@ -127,7 +128,7 @@ def ladder(place: Place, /, paper: Paper, **given: Any) -> None:
 
 @plot.command("map")
 @click.argument("image", required=False)
-@threshold_option(0.94)
+@threshold_option(THRESHOLD)
 @models_option
 @click.option(
     "--colour-by",
@@ -162,7 +163,7 @@ def around(place: Place, /, image: str, paper: Paper, **given: Any) -> None:
 
 
 @plot.command()
-@click.option("-k", type=click.IntRange(1, 50), default=4, show_default=True)
+@click.option("-k", type=click.IntRange(1, 50), default=SHARED, show_default=True)
 @two_models_option
 @paper("single")
 @pass_place
@@ -178,11 +179,11 @@ def overlap(place: Place, /, paper: Paper, **given: Any) -> None:
 
 @plot.command()
 @models_option
-@click.option("--mark", type=Similarity(0, 1), default=0.94, show_default=True)
+@click.option("--mark", type=Similarity(0, 1), default=THRESHOLD, show_default=True)
 @click.option(
     "-k",
     type=click.IntRange(1, 1000),
-    default=10,
+    default=NEIGHBOURS,
     show_default=True,
     help="Count pairs in lists of this length; longer ones hold more of them.",
 )
@@ -200,7 +201,7 @@ def threshold(place: Place, /, paper: Paper, **given: Any) -> None:
 
 @plot.command()
 @click.argument("image")
-@threshold_option(0.94)
+@threshold_option(THRESHOLD)
 @model_option
 @click.option("--other-documents-only", is_flag=True, help="Leave out the picture's own book.")
 @paper("double")

@@ -10,18 +10,19 @@ import click
 
 from imgsim.cli.arguments import Similarity, two_models_option
 from imgsim.cli.groups import warn_of_older
-from imgsim.cli.metadata import SOME_REFUSED, show_tally, table_file
-from imgsim.cli.output import deliver, progress_line, report_options, say, warn
+from imgsim.cli.metadata import SOME_REFUSED, table_file
+from imgsim.cli.output import deliver, report_options, say, show_tally, warn
 from imgsim.cli.place import Place, pass_place
+from imgsim.cli.progress import progress_line
 from imgsim.cli.verdicts import tell_unusable
-from imgsim.settings import UNTRAINED
+from imgsim.settings import NEIGHBOURS, SHARED, THRESHOLD, UNTRAINED
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection, Table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-k_option = click.option("-k", type=click.IntRange(1, 1000), default=4, show_default=True)
+k_option = click.option("-k", type=click.IntRange(1, 1000), default=SHARED, show_default=True)
 models_option = click.option(
     "--model", "model_names", multiple=True, metavar="NAME", help="[default: all in the store]"
 )
@@ -29,7 +30,7 @@ model_option = click.option("--model", metavar="NAME", help="[default: resnet50,
 threshold_option = click.option(
     "--threshold",
     type=Similarity(0, 1, min_open=True),
-    default=0.94,
+    default=THRESHOLD,
     show_default=True,
     help="The least similarity (cosine) of two like pictures.",
 )
@@ -205,7 +206,7 @@ def failures(place: Place, /, **given: Any) -> None:
 
 @report.command()
 @models_option
-@click.option("-k", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("-k", type=click.IntRange(1, 1000), default=NEIGHBOURS, show_default=True)
 @click.option("--sample", type=click.IntRange(1, 100_000), default=200, show_default=True)
 @report_options
 @pass_place

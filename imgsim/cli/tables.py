@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from imgsim.cli.metadata import SOME_REFUSED, show_tally, table_file
-from imgsim.cli.output import format_option, say, show, show_table, warn
+from imgsim.cli.metadata import SOME_REFUSED, table_file
+from imgsim.cli.output import format_option, say, show, show_table, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 
 

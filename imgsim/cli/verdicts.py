@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsim.cli.metadata import SOME_REFUSED, show_tally, table_file
-from imgsim.cli.output import say, warn
+from imgsim.cli.metadata import SOME_REFUSED, table_file
+from imgsim.cli.output import say, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 
 if TYPE_CHECKING:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsim.cli.metadata import SOME_REFUSED, show_tally, table_file
-from imgsim.cli.output import progress_line, say, show, warn
+from imgsim.cli.metadata import SOME_REFUSED, table_file
+from imgsim.cli.output import say, show, show_tally, warn
 from imgsim.cli.place import Place, pass_place
+from imgsim.cli.progress import progress_line
+from imgsim.settings import NEIGHBOURS
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
@@ -32,7 +34,7 @@ MOST_SURE = 0.999
 @click.option(
     "-k",
     type=click.IntRange(1, 1000),
-    default=10,
+    default=NEIGHBOURS,
     show_default=True,
     help="How many neighbours of every picture to look at, by each model.",
 )

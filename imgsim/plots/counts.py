@@ -14,8 +14,8 @@ from imgsim.plots.gather import THRESHOLDS, Overlap, ThresholdCount
 from imgsim.plots.layout import lettering, style
 from imgsim.plots.layout.page import MARGIN, Box, Page
 from imgsim.plots.layout.style import BLUE, DIM, LINE_MM, SERIES, Drawing
+from imgsim.settings import THRESHOLD
 
-MARKED = 0.94
 PANEL_MM = 48.0
 BAR_MM = 6.0
 
@@ -66,7 +66,7 @@ def draw_overlap(table: Overlap, width: str = "single") -> Drawing:
 def draw_threshold(
     counts: Mapping[Model, Sequence[ThresholdCount]],
     width: str = "double",
-    marked: float = MARKED,
+    marked: float = THRESHOLD,
 ) -> Drawing:
     """Images with a neighbour, and pairs, at or above each threshold, a line for each model.
 

@@ -11,6 +11,7 @@ from imgsim import plots
 from imgsim.database.connection import Connection
 from imgsim.errors import NotFoundError
 from imgsim.networks import models
+from imgsim.settings import NEIGHBOURS, SHARED, THRESHOLD
 from imgsim.similarity import neighbours, search
 from imgsim.work import Progress, silent
 
@@ -59,7 +60,7 @@ def image_map(
     connection: Connection,
     image: str | None = None,
     *,
-    threshold: float = 0.94,
+    threshold: float = THRESHOLD,
     model_names: Sequence[str] = (),
     colour_by: str | None = None,
     method: str = "pca",
@@ -104,7 +105,7 @@ def around(
 def overlap(
     connection: Connection,
     *,
-    k: int = 4,
+    k: int = SHARED,
     model_names: Sequence[str] = (),
     width: str = "single",
     on_progress: Progress = silent,
@@ -119,8 +120,8 @@ def threshold(
     connection: Connection,
     *,
     model_names: Sequence[str] = (),
-    mark: float = 0.94,
-    k: int = 10,
+    mark: float = THRESHOLD,
+    k: int = NEIGHBOURS,
     width: str = "double",
     on_progress: Progress = silent,
 ) -> Drawn:
@@ -135,7 +136,7 @@ def timeline(
     connection: Connection,
     image: str,
     *,
-    threshold: float = 0.94,
+    threshold: float = THRESHOLD,
     model: str | None = None,
     other_documents_only: bool = False,
     width: str = "double",

@@ -16,11 +16,12 @@ from imgsim.plots.gather import Illustration
 from imgsim.plots.layout import lettering, style, thumbnails
 from imgsim.plots.layout.page import MARGIN, Box, Page, contained
 from imgsim.plots.layout.style import DIM, LINE_MM, Drawing
+from imgsim.settings import THRESHOLD
 from imgsim.similarity.comparison.vectors import Vectors
 from imgsim.similarity.stored_vectors import read_vectors
 from imgsim.wording import score_text
 
-RUNGS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.94, 1.0)
+RUNGS = (0.5, 0.6, 0.7, 0.8, 0.9, THRESHOLD, 1.0)
 SAMPLE = 1000
 NEAR = 0.01
 BLOCK = 64

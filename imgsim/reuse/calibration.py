@@ -18,9 +18,7 @@ from imgsim.networks.models import Model
 from imgsim.reuse import pair_files
 from imgsim.reuse.pair_files import NamedPair, PairFile
 from imgsim.reuse.verdicts import SAME_BLOCK, verdict_meant
-
-KNOWN_THRESHOLD = 0.94
-"""The threshold of the original study; what it means here is always said."""
+from imgsim.settings import THRESHOLD
 
 FEW = 20
 """With fewer labelled pairs of either kind the intervals are too wide to choose by."""
@@ -209,10 +207,10 @@ def _settle(labels: Labels, ids: tuple[int, int], rows: list[tuple[NamedPair, bo
 
 def _of_known_threshold(score: str, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
-        if row["threshold"] != KNOWN_THRESHOLD or score.endswith(" normalised"):
+        if row["threshold"] != THRESHOLD or score.endswith(" normalised"):
             continue
         if not row["pairs"]:
-            yield f"{score} at {KNOWN_THRESHOLD}: no labelled pair reaches it"
+            yield f"{score} at {THRESHOLD}: no labelled pair reaches it"
             continue
         finds = (
             ""
@@ -221,7 +219,7 @@ def _of_known_threshold(score: str, rows: Sequence[dict[str, Any]]) -> Iterator[
         )
         verb = "is" if row["same_block"] == 1 else "are"
         yield (
-            f"{score} at {KNOWN_THRESHOLD}: {row['same_block']:,} of {row['pairs']:,} labelled "
+            f"{score} at {THRESHOLD}: {row['same_block']:,} of {row['pairs']:,} labelled "
             f"pairs that reach it {verb} of one block ({_precision(row)}){finds}"
         )
 

@@ -19,6 +19,7 @@ from imgsim.database.copying import copy_columns
 from imgsim.database.turns import turn
 from imgsim.errors import ImgsimError
 from imgsim.networks.models import Model
+from imgsim.settings import THRESHOLD
 from imgsim.similarity.comparison.products import Multiplied, OnProcessor
 from imgsim.similarity.comparison.reaching import Found, Reaching
 from imgsim.similarity.comparison.vectors import Vectors
@@ -28,9 +29,6 @@ from imgsim.work import Progress, silent
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-THRESHOLD = 0.94
-"""At this cosine the original study found ResNet-18 and ResNet-50 relatively consistent."""
 
 MOST_PAIRS = 20_000_000
 COMMITTED = 4096

@@ -16,6 +16,7 @@ from imgsim.errors import ImgsimError, NotFoundError
 from imgsim.images import files
 from imgsim.images.files import Found, Refused, path_text
 from imgsim.networks import models
+from imgsim.settings import NEIGHBOURS
 from imgsim.wording import score_text
 
 COLUMNS = """
@@ -37,7 +38,7 @@ class Question:
     @property
     def asked(self) -> int | None:
         """How many answers are wanted; None for all above the threshold."""
-        return self.k or (10 if self.min_similarity is None else None)
+        return self.k or (NEIGHBOURS if self.min_similarity is None else None)
 
 
 @dataclass(frozen=True)

@@ -67,5 +67,11 @@ def fill(
     from imgsim.similarity import neighbours as lists
 
     return lists.bring_up_to_date(
-        connection, chosen, k, progress_line("neighbours of"), method, multiplied_on(device)
+        connection,
+        chosen,
+        k,
+        progress_line("neighbours of"),
+        method,
+        multiplied_on(device),
+        may_be_old=False,
     )

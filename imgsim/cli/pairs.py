@@ -80,4 +80,5 @@ def fill(
         progress_line("pairs of"),
         at_most,
         multiplied_on(device),
+        may_be_old=False,
     )

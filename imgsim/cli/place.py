@@ -26,10 +26,13 @@ class Place:
         return settings.resolve(self.database, self.store)
 
     def connect(self) -> Connection:
-        """A connection to the database, its schema up to date."""
+        """A connection to the database, its schema up to date; the server's warnings are shown."""
+        from imgsim.cli.output import warn
         from imgsim.database import connection
 
-        return connection.connect(self.settings())
+        opened = connection.connect(self.settings())
+        connection.on_warning(opened, warn)
+        return opened
 
     def with_store(self, store: str) -> Place:
         """This place, in a certain store where none was chosen."""

@@ -41,6 +41,7 @@ __all__ = [
     "connect",
     "driver_error",
     "for_programs",
+    "on_warning",
     "open_connection",
     "table",
     "translate",
@@ -98,6 +99,19 @@ def beside(connection: Connection) -> Connection:
     """Another connection to the same database, by the same role: to look at what the first does."""
     # No variable and no service's file is asked again: it may say something else by now.
     return _open(make_conninfo("", **addresses.of_connection(connection)))
+
+
+def on_warning(connection: Connection, tell: Callable[[str], None]) -> None:
+    """Have the server's warnings told, each once, with its hint."""
+    told: set[str] = set()
+
+    def notice(said: psycopg.errors.Diagnostic) -> None:
+        text = "; ".join(part for part in (said.message_primary, said.message_hint) if part)
+        if said.severity_nonlocalized == "WARNING" and text not in told:
+            told.add(text)
+            tell(text)
+
+    connection.add_notice_handler(notice)
 
 
 def for_programs(settings: Settings) -> tuple[str, dict[str, str]]:

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from imgsim.database import definitions
+from imgsim.database import definitions, session
 from imgsim.database.definitions import FUNCTION, VIEW
 from imgsim.errors import MigrationError
 from imgsim.version import __version__, reinstall_command
@@ -100,6 +100,7 @@ def _apply_missing(
     repeatables = _surrounded(repeatables, schema)
     if schema and not _pending(_ledger(connection), migrations, repeatables):
         return []
+    session.require_session(connection)
     with _only_runner(connection), _prepared(connection) as schema:
         repeatables = _surrounded(repeatables, schema)
         pending = _pending(_ledger(connection), migrations, repeatables)
@@ -235,6 +236,8 @@ def _reason(exc: psycopg.Error) -> str:
 def _hint(exc: psycopg.Error) -> str:
     if isinstance(exc, psycopg.errors.InsufficientPrivilege):
         return "connect once as the database's owner and run: imgsim db migrate"
+    if isinstance(exc, psycopg.errors.ReadOnlySqlTransaction):
+        return "this server only reads: run imgsim db migrate on the server that it copies"
     return exc.diag.message_hint or ""
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from psycopg.pq import TransactionStatus
 
 from imgsim.database.connection import Connection
+from imgsim.database.session import require_session
 
 ANSWERING = (TransactionStatus.IDLE, TransactionStatus.INTRANS)
 
@@ -18,7 +19,11 @@ def turn(connection: Connection, what: str, number: int) -> Iterator[None]:
     """Wait until no other connection is at `what` with this number, and keep others from it.
 
     It goes beyond a transaction's end, so that work can be committed piece by piece.
+
+    Raises:
+        DatabaseError: a pooler changes the connection's process, which would keep the lock.
     """
+    require_session(connection)
     values = [what, number]
     connection.execute("select pg_advisory_lock(hashtext(%s), %s)", values)
     try:

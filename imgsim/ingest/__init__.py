@@ -18,6 +18,7 @@ from imgsim.collection.images import Images, read_names_again
 from imgsim.collection.locks import Locks
 from imgsim.collection.writing import Writer
 from imgsim.database.connection import Connection
+from imgsim.database.session import require_session
 from imgsim.database.turns import Shared
 from imgsim.images import files
 from imgsim.images.files import Refused
@@ -40,6 +41,7 @@ def ingest(
         ImgsimError: it cannot work at all (a path does not exist; weights cannot be had, or are
             not the store's). A bad file is no error: it is recorded, and the rest goes on.
     """
+    require_session(connection)
     pattern = name_pattern(options.pattern or ECCO_NAME)
     roots = sorted(files.roots(paths))  # a path that is not there is told before anything is done
     chosen = [models.ensure(connection, wanted) for wanted in options.wanted]

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from imgsim.database.connection import Connection
 from imgsim.database.copying import copy_columns
+from imgsim.database.session import only_reads
 from imgsim.database.turns import turn
 from imgsim.errors import ImgsimError
 from imgsim.networks.models import Model
@@ -69,6 +70,7 @@ def bring_up_to_date(
     on_progress: Progress = silent,
     method: str = "exact",
     multiply: Multiplied = OnProcessor,
+    may_be_old: bool = True,
 ) -> dict[str, int]:
     """Fill the lists of models that have none, too short ones, or ones older than their images.
 
@@ -76,6 +78,7 @@ def bring_up_to_date(
         on_progress: called with the model's name, how many lists are filled, and of how many.
         method: `exact`, or `hnsw`: what the index finds, whose measured recall is kept with them.
         multiply: what multiplies, and where, for exact lists.
+        may_be_old: a role that may only read, or a standby, goes on with what is stored.
 
     Returns:
         For each model whose lists were not current, how many were filled.
@@ -86,8 +89,11 @@ def bring_up_to_date(
     if not 1 <= k <= MOST_NEIGHBOURS:
         raise ImgsimError(f"k is {k}", f"give a k from 1 to {MOST_NEIGHBOURS}")
     fill = partial(_fill, multiply=multiply) if method == "exact" else _fill_from_index
+    behind = [m for m in models if not state_of(connection, m).is_current(k, method)]
+    if not behind or (may_be_old and only_reads(connection)):
+        return {}  # what is stored is read as it is; SQL warns where it is older than the images
     filled: dict[str, int] = {}
-    for model in models:
+    for model in behind:
         with turn(connection, "imgsim.neighbour", model.model_id):
             while not (state := state_of(connection, model)).is_current(k, method):
                 try:

@@ -16,6 +16,7 @@ from psycopg import sql
 
 from imgsim.database.connection import Connection
 from imgsim.database.copying import copy_columns
+from imgsim.database.session import only_reads
 from imgsim.database.turns import turn
 from imgsim.errors import ImgsimError
 from imgsim.networks.models import Model
@@ -60,6 +61,7 @@ def bring_up_to_date(
     on_progress: Progress = silent,
     at_most: int = MOST_PAIRS,
     multiply: Multiplied = OnProcessor,
+    may_be_old: bool = True,
 ) -> dict[str, int]:
     """Fill `imgsim.pair` for models whose pairs are missing, too few, or older than their images.
 
@@ -67,6 +69,7 @@ def bring_up_to_date(
         on_progress: called with the model's name, how many comparisons are done, and of how many.
         at_most: stop, with nothing changed, where a model has more pairs than this.
         multiply: what multiplies, and where.
+        may_be_old: a role that may only read, or a standby, goes on with what is stored.
 
     Returns:
         For each model whose pairs were not current, how many it has now.
@@ -77,8 +80,11 @@ def bring_up_to_date(
     """
     if not 0 < threshold <= 1:
         raise ImgsimError(f"the threshold is {threshold}", "give one above 0, up to 1")
+    behind = [m for m in models if not _state_of(connection, m).is_current(threshold)]
+    if not behind or (may_be_old and only_reads(connection)):
+        return {}  # what is stored is read as it is; SQL warns where it is older than the images
     filled: dict[str, int] = {}
-    for model in models:
+    for model in behind:
         with turn(connection, "imgsim.pair", model.model_id):
             while not (state := _state_of(connection, model)).is_current(threshold):
                 try:

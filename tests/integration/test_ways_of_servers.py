@@ -1,0 +1,398 @@
+"""Every way in which a server is given to people: read-only, standby, hosted, behind a pooler."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from imgsim.__main__ import run
+from imgsim.database import binaries, embedded, session
+from imgsim.database import connection as database
+from imgsim.database.connection import Connection
+from imgsim.settings import ExternalServer, Settings
+from tests import tiny
+from tests.conftest import Answer
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "server.md"
+PGBOUNCER = shutil.which("pgbouncer", path=f"/usr/sbin:{os.environ.get('PATH', '')}")
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server on TCP with a password; its administrator's address."""
+
+    folder: Path
+    url: str
+
+    def address(self, **parts: Any) -> str:
+        return make_conninfo(self.url, **parts)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def second(reachable_folder: Path) -> Iterator[Server]:
+    """A second server, on TCP with a password, fit to be copied by a standby."""
+    folder = reachable_folder / "a server of others"
+    embedded.ensure_running(folder, 0)
+    embedded.stop(folder)
+    data = embedded.data_folder(folder)
+    with (data / "postgresql.conf").open("a") as configuration:
+        configuration.write("wal_level = replica\nmax_wal_senders = 4\n")
+    with (data / "pg_hba.conf").open("a") as rules:
+        rules.write("local replication all trust\n")
+    url = embedded.tcp_url(folder, embedded.ensure_running(folder, 0, free_port()))
+    yield Server(folder, url)
+    embedded.stop(folder)
+
+
+@pytest.fixture
+def anywhere(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """Run a command line in this process, on the place that it names."""
+
+    def call(*arguments: object) -> Answer:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return Answer(code, printed.out, printed.err)
+
+    return call
+
+
+@pytest.fixture
+def store(second: Server) -> Iterator[str]:
+    """A tiny store in a database of its own on the second server; its address."""
+    name = f"prints_{next(_numbers)}"
+    with psycopg.connect(second.url, autocommit=True) as admin:
+        admin.execute(f"create database {name}".encode())
+        address = second.address(dbname=name)
+        with open_at(address) as opened:
+            tiny.fill(opened)
+        yield address
+        admin.execute(f"drop database {name} with (force)".encode())
+
+
+def open_at(address: str) -> Connection:
+    return database.connect(Settings(ExternalServer(address, "the tests")))
+
+
+def recipe(heading: str) -> str:
+    """The SQL that a section of the page gives to administrators."""
+    section = PAGE.read_text("utf-8").split(f"\n### {heading}\n")[1].split("\n### ")[0]
+    return "\n".join(re.findall(r"```(?:sql|postgresql)\n(.*?)```", section, re.DOTALL))
+
+
+def make_older(address: str) -> None:
+    """As after an ingest: the model's vectors are newer than its lists and pairs."""
+    with open_at(address) as opened:
+        opened.execute("update imgsim.model set revision = revision + 1")
+
+
+REPORTS = (
+    ("report", "overlap", "--format", "csv"),
+    ("report", "documents", "--format", "csv"),
+    ("report", "neighbours", "-k", "4", "--format", "csv"),
+)
+
+
+@pytest.fixture
+def reader(store: str) -> Iterator[str]:
+    """The address of the reader that the page's recipe makes."""
+    with psycopg.connect(store, autocommit=True) as admin:
+        admin.execute("create table research.captions (key text)")
+        admin.execute(recipe("A read-only login for colleagues").replace("…", "r").encode())
+        yield make_conninfo(store, user="reader", password="r")
+        admin.execute("drop owned by reader")
+        admin.execute("drop role reader")
+
+
+@pytest.mark.parametrize("command", REPORTS, ids=lambda command: command[1])
+def test_a_reader_reads_older_lists_and_is_warned(
+    anywhere: Callable[..., Answer], store: str, reader: str, command: tuple[str, ...]
+) -> None:
+    current = anywhere("--database", reader, *command)
+    assert current.code == 0, current.err
+    assert "older" not in current.err
+    make_older(store)
+    older = anywhere("--database", reader, *command)
+    assert (older.code, older.out) == (0, current.out), older.err
+    assert "older than its images" in older.err
+
+
+def test_a_reader_who_asks_for_lists_to_be_filled_is_refused(
+    anywhere: Callable[..., Answer], store: str, reader: str
+) -> None:
+    make_older(store)
+    answer = anywhere("--database", reader, "neighbours", "-k", "4")
+    assert answer.code == 1
+    assert "permission denied" in answer.err
+    assert "next: connect as the owner" in answer.err
+
+
+def test_a_reader_sees_research_tables_and_those_made_later(store: str, reader: str) -> None:
+    with psycopg.connect(store, autocommit=True) as admin:
+        admin.execute("create table research.later (key text)")
+    with psycopg.connect(reader) as opened:
+        assert opened.execute("select count(*) from research.captions").fetchone() == (0,)
+        assert opened.execute("select count(*) from research.later").fetchone() == (0,)
+
+
+def test_a_store_without_lists_tells_a_reader_who_fills_them(
+    anywhere: Callable[..., Answer], store: str, reader: str
+) -> None:
+    with open_at(store) as opened:
+        opened.execute("delete from imgsim.neighbour_state")
+    answer = anywhere("--database", reader, "report", "overlap")
+    assert answer.code == 1
+    assert "imgsim neighbours" in answer.err
+
+
+@pytest.fixture(scope="module")
+def standby(second: Server, reachable_folder: Path) -> Iterator[Callable[[str], str]]:
+    """A hot standby of the second server: gives the address there of a database here."""
+    folder, user = reachable_folder / "standby", binaries.server_user()
+    sockets = reachable_folder / "standby run"
+    for made in (folder, sockets):
+        made.mkdir(mode=0o700)
+        if user:
+            shutil.chown(made, user.uid, user.gid)
+    primary = embedded.running_now(second.folder)
+    assert primary is not None
+    programs, port = binaries.server_programs(), free_port()
+    source = ["-h", str(primary.socket_folder), "-p", str(primary.port), "-U", "imgsim"]
+    copied = binaries.run_as(
+        user, [str(programs / "pg_basebackup"), *source, "-D", str(folder), "-R", "-c", "fast"]
+    )
+    assert copied.returncode == 0, copied.stderr
+    with (folder / "postgresql.conf").open("a") as configuration:
+        configuration.write(f"port = {port}\nunix_socket_directories = '{sockets}'\n")
+    control = [str(programs / "pg_ctl"), "-D", str(folder), "-w", "-t", "60"]
+    started = binaries.run_as(user, [*control, "-l", str(sockets / "log"), "start"])
+    assert started.returncode == 0, started.stdout
+
+    def there(address: str) -> str:
+        """The address on the standby, once it has all that the second server has."""
+        with (
+            psycopg.connect(address, autocommit=True) as here,
+            psycopg.connect(make_conninfo(address, port=port), autocommit=True) as copy,
+        ):
+            row = here.execute("select pg_current_wal_insert_lsn()::text").fetchone()
+            assert row is not None
+            copy.execute(
+                "do $$ begin while pg_last_wal_replay_lsn() < '" + row[0] + "' loop "
+                "perform pg_sleep(0.01); end loop; end $$"
+            )
+        return make_conninfo(address, port=port)
+
+    yield there
+    binaries.run_as(user, [*control, "-m", "immediate", "stop"])
+
+
+@pytest.mark.parametrize("command", REPORTS, ids=lambda command: command[1])
+def test_a_standby_reads_older_lists_and_warns(
+    anywhere: Callable[..., Answer],
+    store: str,
+    standby: Callable[[str], str],
+    command: tuple[str, ...],
+) -> None:
+    current = anywhere("--database", store, *command)
+    make_older(store)
+    older = anywhere("--database", standby(store), *command)
+    assert (older.code, older.out) == (0, current.out), older.err
+    assert "older than its images" in older.err
+
+
+def test_a_standby_refuses_to_write_and_says_where_to(
+    anywhere: Callable[..., Answer], store: str, standby: Callable[[str], str]
+) -> None:
+    make_older(store)
+    for command in (("neighbours", "-k", "4"), ("model", "remove", "resnet18", "--yes")):
+        answer = anywhere("--database", standby(store), *command)
+        assert answer.code == 1
+        assert "read-only transaction" in answer.err or "recovery" in answer.err
+        assert "next: this server only reads" in answer.err
+
+
+def test_a_standby_whose_schema_is_older_says_where_to_bring_it_up_to_date(
+    anywhere: Callable[..., Answer], store: str, standby: Callable[[str], str]
+) -> None:
+    with open_at(store) as opened:
+        opened.execute("delete from imgsim.migration where name = 'sql/overlap.sql'")
+    answer = anywhere("--database", standby(store), "report", "overlap")
+    assert answer.code == 1
+    assert "imgsim db migrate" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("heading", "role"),
+    [
+        ("A database that you own", "historian"),
+        ("A database that an administrator gives you", "tenant"),
+        ("A host with pgvector in a schema of its own", "guest"),
+    ],
+)
+def test_a_role_set_up_by_the_pages_recipe_ingests_and_asks(
+    anywhere: Callable[..., Answer],
+    second: Server,
+    folder: Path,
+    heading: str,
+    role: str,
+) -> None:
+    statements = [s for s in recipe(heading).replace("…", "a secret").split(";\n") if s.strip()]
+    if "create database" not in recipe(heading):
+        statements.insert(0, "create database prints")
+    try:
+        name = "imgsim"
+        for statement in statements:
+            with psycopg.connect(second.address(dbname=name), autocommit=True) as admin:
+                admin.execute(statement.encode())
+            name = "prints" if "create database" in statement else name
+        address = second.address(dbname="prints", user=role, password="a secret")
+        taken = anywhere("--database", address, "ingest", folder, "--model", "resnet18-print")
+        assert taken.code == 0, taken.err
+        for command in (
+            ("similar", "sixth"),
+            ("neighbours", "-k", "3"),
+            ("pairs", "--threshold", "0.5"),
+            ("report", "neighbours", "-k", "3"),
+            ("doctor",),
+            ("remove", "sixth", "--yes"),
+        ):
+            answer = anywhere("--database", address, *command)
+            assert answer.code == 0, (command, answer.err)
+    finally:
+        with psycopg.connect(second.url, autocommit=True) as admin:
+            admin.execute("drop database if exists prints with (force)")
+            admin.execute(f"drop role if exists {role}".encode())
+
+
+@pytest.fixture
+def pooler(second: Server, tmp_path: Path) -> Iterator[Callable[[str, str], str]]:
+    """PgBouncer before the second server: gives the address there in a mode of pooling."""
+    if PGBOUNCER is None:
+        pytest.skip("PgBouncer is not here")
+    running: list[subprocess.Popen[bytes]] = []
+    parts = conninfo_to_dict(second.url)
+
+    def start(address: str, mode: str) -> str:
+        port = free_port()
+        users = tmp_path / "users"
+        users.write_text(f'"imgsim" "{parts["password"]}"\n')
+        configuration = tmp_path / f"{mode}.ini"
+        configuration.write_text(
+            f"""
+            [databases]
+            * = host=127.0.0.1 port={parts["port"]}
+            [pgbouncer]
+            listen_addr = 127.0.0.1
+            listen_port = {port}
+            auth_type = scram-sha-256
+            auth_file = {users}
+            pool_mode = {mode}
+            unix_socket_dir =
+            """.replace("            ", "")
+        )
+        tmp_path.chmod(0o755)
+        for parent in tmp_path.parents[:3]:
+            if os.access(parent, os.W_OK) and str(parent) != "/tmp":
+                parent.chmod(parent.stat().st_mode | 0o055)
+        user = binaries.server_user()
+        process = subprocess.Popen(
+            [PGBOUNCER, str(configuration)],
+            user=user.uid if user else None,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        running.append(process)
+        through = make_conninfo(address, port=port)
+        while True:
+            assert process.poll() is None
+            try:
+                psycopg.connect(through).close()
+            except psycopg.OperationalError:
+                continue
+            return through
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait()
+
+
+def advisory_locks(address: str) -> int:
+    with psycopg.connect(address) as opened:
+        row = opened.execute("select count(*) from pg_locks where locktype = 'advisory'").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_behind_a_pooler_in_transaction_mode_questions_are_answered(
+    anywhere: Callable[..., Answer], store: str, pooler: Callable[[str, str], str]
+) -> None:
+    through = pooler(store, "transaction")
+    for command in (*REPORTS, ("similar", tiny.NAME, "-k", "3")):
+        expected = anywhere("--database", store, *command)
+        for _ in range(2):
+            assert anywhere("--database", through, *command).out == expected.out
+    with database.open_connection(Settings(ExternalServer(through, "the tests"))) as opened:
+        for _ in range(12):
+            with database.open_connection(Settings(ExternalServer(through, "it"))) as other:
+                other.execute("select 1")
+            assert opened.execute("select %s::int", [7]).fetchone() == (7,)
+
+
+def test_behind_a_pooler_in_transaction_mode_nothing_takes_a_lock_that_stays(
+    anywhere: Callable[..., Answer],
+    store: str,
+    folder: Path,
+    pooler: Callable[[str, str], str],
+) -> None:
+    through = pooler(store, "transaction")
+    make_older(store)
+    for command in (
+        ("ingest", folder, "--model", "resnet18-print"),
+        ("neighbours", "-k", "4"),
+        ("report", "overlap"),
+    ):
+        answer = anywhere("--database", through, *command)
+        assert answer.code == 1, command
+        assert "pooler in transaction mode" in answer.err
+        assert "next: connect to the server itself" in answer.err
+    with open_at(store) as opened:
+        opened.execute("delete from imgsim.migration where name = 'sql/overlap.sql'")
+    assert "pooler in transaction mode" in anywhere("--database", through, "db", "migrate").err
+    assert advisory_locks(store) == 0
+
+
+def test_behind_a_pooler_in_session_mode_all_works(
+    anywhere: Callable[..., Answer], store: str, pooler: Callable[[str, str], str]
+) -> None:
+    through = pooler(store, "session")
+    make_older(store)
+    answer = anywhere("--database", through, "neighbours", "-k", "4")
+    assert answer.code == 0, answer.err
+    assert advisory_locks(store) == 0
+
+
+def test_a_connection_to_the_server_itself_is_no_poolers(store: str) -> None:
+    with open_at(store) as opened:
+        assert not session.changes_process(opened)
+        assert opened.prepare_threshold is not None

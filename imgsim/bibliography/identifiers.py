@@ -84,29 +84,72 @@ DOCUMENT_COLUMNS = (
 YEAR_COLUMNS = frozenset({"publication_year", "publication_decade"})
 NUMBER_COLUMNS = YEAR_COLUMNS | {"ecco_pages"}
 
-_ECCO_ID = re.compile(r"([0-9]{7,10})(?:\.0*)?")
+# Decimals of a number that a spreadsheet or pandas wrote for a whole one, with either mark. Three
+# zeros after one mark are refused: `1.000` is one thousand in half of Europe.
+_DECIMALS = r"(?:[.,]0{0,2}|\.0{4,})?"
+_ECCO_ID = re.compile(rf"([0-9]{{7,10}}){_DECIMALS}")
+_ECCO_ID_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){2,3}")
+_ECCO_ID_POWER = re.compile(r"([0-9])\.([0-9]+)[eE]\+?0*([0-9])")
+# `="0001700104"` and `'0001700104` are how people make Excel keep the zeros.
+_EXCEL_TEXT = re.compile(r"""='?"(.*)"|'(.*)""")
 # An agency in brackets, one letter, digits, and whatever follows an underscore.
 _ESTC_ID = re.compile(r"(?:\([^()]*\))?\s*([A-Za-z])\s*0*([1-9][0-9]*)(?:_.*)?")
-_WHOLE_NUMBER = re.compile(r"([0-9]{1,9})(?:\.0*)?")
-_YEAR = re.compile(r"([0-9]{4})(?:\.0*|-[0-9]{2}(?:-[0-9]{2})?|s)?")
+_WHOLE_NUMBER = re.compile(rf"([0-9]{{1,9}}){_DECIMALS}")
+_GROUPED_NUMBER = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,2}")
+
+_MONTH_DAY = r"(?:0[0-9]|1[0-2])(?:-?(?:[0-2][0-9]|3[01]))?"
+_TIME = r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+_YEARS = tuple(
+    re.compile(expression)
+    for expression in (
+        rf"([0-9]{{4}})(?:{_DECIMALS}|s)",
+        rf"([0-9]{{4}})-{_MONTH_DAY}{_TIME}",
+        r"([0-9]{4})(?:0[0-9]|1[0-2])(?:[0-2][0-9]|3[01])",
+        r"[0-9]{1,2}[./-][0-9]{1,2}[./-]([0-9]{4})",
+        r"([0-9],[0-9]{3})",
+    )
+)
+# A winter counted by the old style and the new: `1752/3`, `1752/53`.
+_WINTER = re.compile(r"([0-9]{4}) ?[-/\u2013] ?([0-9]{1,2}|[0-9]{4})")
+_AROUND = re.compile(r"(?:c|ca|circa)\.? ?(?=[0-9])", re.IGNORECASE)
+_ROMAN = re.compile(r"M(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
+_ROMAN_DIGITS = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+FIRST_PRINTED = 1400
 
 
 def ecco_id(text: str) -> str | None:
-    """The ten digits of an ECCO document's id; None if it is none.
+    """The ten digits of an ECCO document's id; None if it is not one.
 
-    A spreadsheet eats the zeros before a number: seven to nine digits get them back.
+    A spreadsheet drops the zeros before a number: seven to nine digits get them back. A power of
+    ten counts only where it shows every digit, because Excel rounds what it shows so.
 
-    >>> ecco_id("1700104.0"), ecco_id("0001700104"), ecco_id("T132339")
-    ('0001700104', '0001700104', None)
+    >>> ecco_id("1700104.0"), ecco_id("1700104,0"), ecco_id("1.700104E6"), ecco_id("T132339")
+    ('0001700104', '0001700104', '0001700104', None)
+    >>> ecco_id("1.7E6") is None
+    True
     """
-    match = _ECCO_ID.fullmatch(text.strip())
-    return match[1].zfill(10) if match else None
+    digits = _ecco_digits(text)
+    return digits.zfill(10) if digits else None
+
+
+def _ecco_digits(text: str) -> str | None:
+    text = text.strip()
+    if quoted := _EXCEL_TEXT.fullmatch(text):
+        text = (quoted[1] or quoted[2] or "").strip()
+    if match := _ECCO_ID.fullmatch(text):
+        return match[1]
+    if _ECCO_ID_GROUPED.fullmatch(text):
+        return text.replace(",", "")
+    match = _ECCO_ID_POWER.fullmatch(text)
+    if match and len(match[2]) == int(match[3]) >= 6:
+        return match[1] + match[2]
+    return None
 
 
 def lost_zeros(text: str) -> bool:
     """Whether an ECCO id is written with fewer digits than its ten."""
-    match = _ECCO_ID.fullmatch(text.strip())
-    return match is not None and len(match[1]) < 10
+    digits = _ecco_digits(text)
+    return digits is not None and len(digits) < 10
 
 
 def estc_id(text: str) -> str | None:
@@ -120,16 +163,65 @@ def estc_id(text: str) -> str | None:
 
 
 def whole_number(text: str) -> int | None:
-    """A count as it is written in a table (`320`, `320.0`); None if it is none."""
-    match = _WHOLE_NUMBER.fullmatch(text.strip())
+    """A count as it is written in a table (`320`, `320.0`, `320,0`, `1,024`); None if it is none.
+
+    >>> whole_number("320,0"), whole_number("1,024"), whole_number("1.024")
+    (320, 1024, None)
+    """
+    text = text.strip()
+    if _GROUPED_NUMBER.fullmatch(text):
+        return int(text.replace(",", ""))
+    match = _WHOLE_NUMBER.fullmatch(text)
     return int(match[1]) if match else None
 
 
 def year(text: str) -> int | None:
     """A year as catalogues write it; None if it is none, or not known.
 
+    Of a winter in two years, as `1752/3`, the first; a longer run of years is not one year. A Roman
+    numeral is read only in its regular form and from 1400 on.
+
     >>> year("1752.0"), year("1732-00-00"), year("1750s"), year("0000-00-00")
     (1752, 1732, 1750, None)
+    >>> year("[1752?]"), year("c1752"), year("1752/3"), year("MDCCLII"), year("175-?")
+    (1752, 1752, 1752, 1752, None)
     """
-    match = _YEAR.fullmatch(text.strip())
-    return int(match[1]) or None if match else None
+    bare = _bare_year(text)
+    for form in _YEARS:
+        if match := form.fullmatch(bare):
+            return int(match[1].replace(",", "")) or None
+    if winter := _WINTER.fullmatch(bare):
+        first, second = winter.groups()
+        return int(first) if int(first[: -len(second)] + second) == int(first) + 1 else None
+    return _roman(bare)
+
+
+def is_plain_year(text: str) -> bool:
+    """Whether a year is written as nothing but its number, so that the text tells no more.
+
+    >>> is_plain_year("1752"), is_plain_year("1752.0"), is_plain_year("1752?")
+    (True, True, False)
+    """
+    return re.fullmatch(r"[0-9]{4}(?:\.0*|-00(?:-00)?)?", text.strip()) is not None
+
+
+def _bare_year(text: str) -> str:
+    """The text without what marks a year as supplied, doubtful or approximate."""
+    text = text.strip().rstrip(".").strip()
+    for opening, closing in ("[]", "()"):
+        if text.count(opening) <= 1 and text.count(closing) <= 1:
+            text = text.removeprefix(opening).replace(f"{closing}", "").strip()
+    text = text.removesuffix("?").strip()
+    return _AROUND.sub("", text, count=1) if _AROUND.match(text) else text
+
+
+def _roman(text: str) -> int | None:
+    letters = re.sub(r"[. ]", "", text)
+    if not _ROMAN.fullmatch(letters):
+        return None
+    digits = [_ROMAN_DIGITS[letter] for letter in letters]
+    number = sum(
+        -digit if digit < following else digit
+        for digit, following in zip(digits, [*digits[1:], 0], strict=True)
+    )
+    return number if number >= FIRST_PRINTED else None

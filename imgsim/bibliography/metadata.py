@@ -10,12 +10,14 @@ from pathlib import Path
 from psycopg import sql
 
 from imgsim.bibliography import identifiers
+from imgsim.bibliography.headings import known_columns
 from imgsim.bibliography.identifiers import DOCUMENT_COLUMNS, NUMBER_COLUMNS, YEAR_COLUMNS
 from imgsim.database.connection import Connection, Table, table
 from imgsim.formats.reading import MISSING, Row, TableFile, Tally, open_table
 
 KEY = "ecco_id"
 ORIGINAL = "_original"
+UNREAD = "_unread"
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Findings:
     ragged: Tally = field(default_factory=Tally)
     unknown_estc: Tally = field(default_factory=Tally)
     unread: Tally = field(default_factory=Tally)
+    inexact: Tally = field(default_factory=Tally)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Loaded:
     """What came of one file.
 
     `new` and `updated` count documents, `merged` rows that repeat an earlier one; `conflicts` are
-    the values of such rows that contradict it, and are not kept.
+    the values of such rows that contradict it, and are not kept. `spared` are stored values that an
+    unreadable one of the file did not replace, `blanked` those that a blank cell did.
     """
 
     file: TableFile
@@ -44,6 +48,9 @@ class Loaded:
     updated: int
     merged: int
     conflicts: Tally
+    spared: Tally
+    blanked: Tally
+    columns: Columns
 
     @property
     def refused(self) -> int:
@@ -51,26 +58,38 @@ class Loaded:
         return self.findings.unusable.count + self.findings.ragged.count
 
 
-def load(connection: Connection, path: Path) -> Loaded:
-    """Read a CSV, TSV or Parquet file in the ECCO columns into `imgsim.ecco_document`.
+def load(
+    connection: Connection, path: Path, *, missing: Sequence[str] = (), sheet: str | None = None
+) -> Loaded:
+    """Read a table of books into `imgsim.ecco_document`.
 
-    Documents that are there already get the values of the columns that this file has; columns
-    that are not ECCO's go into `extra`. One transaction: the whole file, or nothing of it.
+    Documents that are there already get the values of the columns that this file has, except that
+    an unreadable value never replaces a readable one. Columns that are not ECCO's go into `extra`.
+    One transaction: the whole file, or nothing of it.
+
+    Args:
+        missing: further spellings of a missing value.
+        sheet: the sheet of an Excel workbook.
 
     Raises:
         ImgsimError: it cannot be read, or has no column `ecco_id`.
     """
-    file = open_table(path)
-    file.position(KEY, "rename the column that holds the ECCO document's id to ecco_id")
+    file = open_table(path, missing, sheet)
     columns = Columns(file)
+    if KEY not in columns.known:
+        file.position(KEY, "rename the column that holds the ECCO document's id to ecco_id")
     findings = Findings()
     with connection.transaction():
         connection.execute(STAGING)
         rows = _stage(connection, file, columns, findings)
+        connection.execute("analyze pg_temp.metadata_row")
+        conflicts = _conflicts(connection, columns)
+        spared = _spare(connection, columns)
+        blanked = _blanked(connection, columns)
         new, updated = _upsert(connection, columns)
-        conflicts = _conflicts(connection)
         connection.execute("drop table pg_temp.metadata_row")
-    return Loaded(file, findings, new, updated, rows - new - updated, conflicts)
+    merged = rows - new - updated
+    return Loaded(file, findings, new, updated, merged, conflicts, spared, blanked, columns)
 
 
 def coverage(connection: Connection) -> Table:
@@ -82,10 +101,15 @@ class Columns:
     """Which of a file's columns are ECCO's, and which are further ones."""
 
     def __init__(self, file: TableFile) -> None:
-        found = {column: file.find(column) for column in DOCUMENT_COLUMNS}
-        self.known = {column: at for column, at in found.items() if at is not None}
+        self.known = known_columns(file.columns)
         taken = set(self.known.values())
         self.further = {name: at for at, name in enumerate(file.columns) if at not in taken}
+        self.renamed = {
+            file.columns[at]: column
+            for column, at in self.known.items()
+            if file.columns[at] != column
+        }
+        self.lacking = [column for column in DOCUMENT_COLUMNS if column not in self.known]
 
     def document(self, row: Row, findings: Findings) -> list[object] | None:
         """A row as the columns of `imgsim.ecco_document`; None, and noted, without a usable id."""
@@ -102,10 +126,19 @@ class Columns:
         for column in DOCUMENT_COLUMNS[1:]:
             text = "" if _is_missing(given.get(column)) else given[column]
             value = _value(column, text, f"line {row.number}", findings)
-            if text and value != text and (column == "estc_id" or value is None):
+            if text and value != text and _tells_more(column, text, value):
                 extra[column + ORIGINAL] = text
+                if column in YEAR_COLUMNS and value is not None:
+                    findings.inexact.add(f"line {row.number}: {text} is {value}")
             values[column] = value
         return [row.number, *values.values(), json.dumps(extra, ensure_ascii=False)]
+
+
+def _tells_more(column: str, text: str, value: str | int | None) -> bool:
+    """Whether the text says what the value does not, and is to be kept."""
+    if column in YEAR_COLUMNS and value is not None:
+        return not identifiers.is_plain_year(text)
+    return column == "estc_id" or value is None
 
 
 def _is_missing(text: str | None) -> bool:
@@ -179,6 +212,77 @@ def _stage(connection: Connection, file: TableFile, columns: Columns, findings: 
     return staged
 
 
+# Which staged values could not be read, by column: `r` the staged row, `d` the stored document.
+UNREADABLE = """
+r.{column} is null
+and r.extra ? '{column}_original'
+and d.{column} is not null
+and not exists (
+    select from pg_temp.metadata_row o where o.ecco_id = r.ecco_id and o.{column} is not null
+)
+"""
+UNREADABLE_ESTC = """
+r.estc_id !~ '^[A-Z][1-9][0-9]*$'
+and d.estc_id ~ '^[A-Z][1-9][0-9]*$'
+and not exists (
+    select from pg_temp.metadata_row o
+    where o.ecco_id = r.ecco_id and o.estc_id ~ '^[A-Z][1-9][0-9]*$'
+)
+"""
+
+# The stored value and its original stay; what the file has instead is kept beside them.
+SPARE = """
+update pg_temp.metadata_row r
+set {column} = d.{column},
+    extra = (r.extra - '{column}_original')
+        || jsonb_build_object('{column}_unread',
+            coalesce({staged}, r.extra ->> '{column}_original'))
+        || jsonb_strip_nulls(
+            jsonb_build_object('{column}_original', d.extra ->> '{column}_original')
+        )
+from imgsim.ecco_document d
+where d.ecco_id = r.ecco_id and {unreadable}
+returning r.line, r.ecco_id, d.{column}::text, r.extra ->> '{column}_unread'
+"""
+
+BLANKED = """
+select d.ecco_id, d.{column}::text
+from imgsim.ecco_document d
+join (
+    select ecco_id from pg_temp.metadata_row group by ecco_id having count({column}) = 0
+) r using (ecco_id)
+where d.{column} is not null
+order by d.ecco_id
+"""
+
+
+def _spare(connection: Connection, columns: Columns) -> Tally:
+    """Keep the stored value where the file has one that cannot be read; which were kept."""
+    tally = Tally()
+    for column in DOCUMENT_COLUMNS:
+        if column not in columns.known or (column not in NUMBER_COLUMNS and column != "estc_id"):
+            continue
+        is_estc = column == "estc_id"
+        statement = SPARE.format(
+            column=column,
+            staged="r.estc_id" if is_estc else "null",
+            unreadable=(UNREADABLE_ESTC if is_estc else UNREADABLE).format(column=column),
+        )
+        for line, ecco_id, kept, unread in connection.execute(statement.encode()):
+            tally.add(f"line {line}: {ecco_id} {column}: {kept} kept, not {unread}")
+    return tally
+
+
+def _blanked(connection: Connection, columns: Columns) -> Tally:
+    """Which stored values a blank cell is about to replace."""
+    tally = Tally()
+    for column in columns.known:
+        if column != KEY:
+            for ecco_id, value in connection.execute(BLANKED.format(column=column).encode()):
+                tally.add(f"{ecco_id} {column}: {value}")
+    return tally
+
+
 def _upsert(connection: Connection, columns: Columns) -> tuple[int, int]:
     """Merge the staged rows by id and write them; how many documents are new, how many not."""
     counted = connection.execute(
@@ -190,7 +294,9 @@ def _upsert(connection: Connection, columns: Columns) -> tuple[int, int]:
     ).fetchone()
     assert counted is not None
     present = [column for column in columns.known if column != KEY]
-    gone = [*columns.further, *(column + ORIGINAL for column in present)]
+    # A column that went to `extra` under another name, before imgsim knew the name, leaves it now.
+    gone = [*columns.further, *columns.renamed]
+    gone += [column + ending for column in present for ending in (ORIGINAL, UNREAD)]
     connection.execute(_upsert_statement(present), {"gone": gone})
     return counted[0] - counted[1], counted[1]
 
@@ -236,10 +342,12 @@ def _upsert_statement(present: Sequence[str]) -> sql.Composed:
     )
 
 
-def _conflicts(connection: Connection) -> Tally:
+def _conflicts(connection: Connection, columns: Columns) -> Tally:
     """Where rows with one id contradict each other, and which value is kept."""
     tally = Tally()
-    for ecco_id, column, kept, values in connection.execute(CONFLICTS):
+    headings = {column: heading for heading, column in columns.renamed.items()}
+    for ecco_id, name, kept, values in connection.execute(CONFLICTS):
+        column = headings.get(name.removesuffix(ORIGINAL), name)
         others = ", ".join(value for value in values if value != kept)
         tally.add(f"{ecco_id} {column}: {kept} kept, not {others}")
     return tally

@@ -12,15 +12,13 @@ from psycopg import sql
 
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError
-from imgsim.formats.reading import TableFile, Tally, open_table
+from imgsim.formats.reading import TableFile, Tally, is_id, open_table
 from imgsim.version import __version__
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 LONGEST_NAME = 63  # bytes, in PostgreSQL
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
-# `id`, `image_id`, `ESTC ID`, `pageId`: never numbers, whatever they look like.
-_ID_NAME = re.compile(r"(?:.*[^A-Za-z0-9])?(?i:ids?)|.*[a-z0-9](?:Ids?|IDs?)|[A-Z]+ID")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,9})")
 _DOUBLE = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 
@@ -86,15 +84,6 @@ def load(
 def listed(connection: Connection) -> Table:
     """The research tables that are there: name, key, rows, columns, source and when."""
     return table(connection, "select * from imgsim.research_status", {})
-
-
-def is_id(column: str) -> bool:
-    """Whether a column's name says that it holds identifiers.
-
-    >>> [is_id(name) for name in ("page_id", "ID", "estcId", "width", "valid")]
-    [True, True, True, False, False]
-    """
-    return _ID_NAME.fullmatch(column.strip()) is not None
 
 
 def column_names(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

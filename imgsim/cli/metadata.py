@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,23 @@ from imgsim.cli.place import Place, pass_place
 if TYPE_CHECKING:
     from imgsim.bibliography.metadata import Loaded
     from imgsim.database.connection import Connection
+    from imgsim.formats.reading import TableFile
 
 SOME_REFUSED = 3
 
 table_file = FilePath()
+
+
+def reading_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Adds the options that tell how a table is to be read."""
+    missing = click.option(
+        "--missing",
+        multiple=True,
+        metavar="TEXT",
+        help="A further spelling of a missing value, such as - or unknown; may be repeated.",
+    )
+    sheet = click.option("--sheet", metavar="NAME", help="The sheet of an Excel workbook.")
+    return missing(sheet(command))
 
 
 @click.group()
@@ -27,21 +41,23 @@ def metadata() -> None:
 
 @metadata.command()
 @click.argument("files", nargs=-1, required=True, type=table_file, metavar="FILE…")
+@reading_options
 @pass_place
-def load(place: Place, files: tuple[Path, ...]) -> int:
-    """Read the ECCO metadata of books from CSV, TSV or Parquet; read again, it updates.
+def load(place: Place, files: tuple[Path, ...], missing: tuple[str, ...], sheet: str | None) -> int:
+    """Read the ECCO metadata of books from a table; loading again updates them.
 
-    The column ecco_id must be there, of the others those that are. Further columns are kept in
-    imgsim.ecco_document.extra. Exit code: 3 if rows could not be used.
+    Tables: CSV, TSV, Parquet, Excel (.xlsx), JSON. The column ecco_id is required. Headings with a
+    plain meaning are taken (title, year, place, author, …); other columns are kept in
+    imgsim.ecco_document.extra. Exit code: 3 if rows could not be used or there were none.
     """
     from imgsim.bibliography import metadata
 
     refused = 0
     with place.connect() as connection:
         for file in files:
-            loaded = metadata.load(connection, file)
+            loaded = metadata.load(connection, file, missing=missing, sheet=sheet)
             _report(loaded)
-            refused += loaded.refused
+            refused += loaded.refused + loaded.file.is_blank
         _show_coverage(connection)
     return SOME_REFUSED if refused else 0
 
@@ -53,12 +69,15 @@ def _report(loaded: Loaded) -> None:
     say(f"{loaded.updated:>9,} documents updated")
     if loaded.merged:
         say(f"{loaded.merged:>9,} rows that repeat a document, merged with it")
+    _report_columns(loaded)
     show_tally(found.padded, "ECCO ids had lost their zeros, padded to ten digits")
-    show_tally(found.shortened, "ESTC ids in the short form, the original in extra")
-    for note in loaded.file.notes:
-        warn(note)
-    show_tally(found.unknown_estc, "ESTC ids of another form, kept as they are", loud=True)
-    show_tally(found.unread, "values are no number, kept in extra", loud=True)
+    show_tally(found.shortened, "ESTC ids shortened, the original is in extra")
+    show_tally(found.inexact, "years read from other forms, the original is in extra")
+    show_reading(loaded.file)
+    show_tally(found.unknown_estc, "ESTC ids of an unknown form, kept as they are", loud=True)
+    show_tally(found.unread, "values are not numbers, kept in extra", loud=True)
+    show_tally(loaded.spared, "stored values kept: the file's cannot be read", loud=True)
+    show_tally(loaded.blanked, "stored values replaced by blank cells", loud=True)
     show_tally(
         loaded.conflicts,
         "values contradict an earlier row",
@@ -67,6 +86,29 @@ def _report(loaded: Loaded) -> None:
     )
     show_tally(found.unusable, "rows without a usable ecco_id, not loaded", loud=True)
     show_tally(found.ragged, "rows do not fit the columns, not loaded", loud=True)
+
+
+def _report_columns(loaded: Loaded) -> None:
+    """Say which columns were understood, which were only kept, and which stay empty."""
+    columns = loaded.columns
+    if columns.renamed:
+        taken = ", ".join(f"{heading} as {column}" for heading, column in columns.renamed.items())
+        say(f"columns taken: {taken}")
+    if columns.further:
+        say(f"columns kept in extra: {', '.join(columns.further)}")
+    if columns.lacking:
+        say(f"the file has no column for: {', '.join(columns.lacking)}")
+
+
+def show_reading(file: TableFile) -> None:
+    """Say what was out of the ordinary in reading a file, once its rows are read."""
+    for note in file.notes:
+        warn(note)
+    if file.missing:
+        count = sum(file.missing.values())
+        say(f"{count:>9,} cells read as missing: {', '.join(sorted(file.missing))}")
+    if file.is_blank:
+        warn(f"{file.path} has a header and no rows")
 
 
 @metadata.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +17,22 @@ DELIMITERS = ",;\t|"
 LONGEST_CELL = 16 * 2**20
 BLOCK = 2**20
 SAMPLE = 2**16
+EXCEL_LINE = re.compile(r'"?sep=(.)"?[;,\t|]*(?:\r\n|\n|\r|$)', re.IGNORECASE)
 NOT_WINDOWS = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is written; `notes` tell what is out of the ordinary."""
+    """How a file is written; `notes` tell what is out of the ordinary.
+
+    `skipped` lines stand before the header: Excel's own first line, such as `sep=;`.
+    """
 
     encoding: str
     delimiter: str
     quoting: int
     notes: tuple[str, ...]
+    skipped: int = 0
 
 
 def examine(path: Path) -> Dialect:
@@ -41,10 +47,16 @@ def examine(path: Path) -> Dialect:
         whole = not file.read(1)
     if not sample.strip():
         raise ImgsimError(f"{path} is empty", "see that it was written to its end")
-    delimiter = _sniff(sample, whole)
-    quoting, quoting_note = _quoting(path, encoding, delimiter, sample.startswith('"'))
+    skipped = 0
+    if declared := EXCEL_LINE.match(sample):
+        skipped, delimiter, sample = 1, declared[1], sample[declared.end() :]
+        if not sample.strip():
+            raise ImgsimError(f"{path} is empty", "see that it was written to its end")
+    else:
+        delimiter = _sniff(sample, whole)
+    quoting, quoting_note = _quoting(path, encoding, delimiter, sample.startswith('"'), skipped)
     notes = tuple(note for note in (encoding_note, quoting_note) if note)
-    return Dialect(encoding, delimiter, quoting, notes)
+    return Dialect(encoding, delimiter, quoting, notes, skipped)
 
 
 def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, int, list[str]]]:
@@ -54,13 +66,15 @@ def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, int, list[str]]
         ImgsimError: a cell is too long to be one.
     """
     with path.open(encoding=dialect.encoding, newline="") as file:
+        skipped = sum(bool(file.readline()) for _ in range(dialect.skipped))
         reader = _reader(file, dialect.delimiter, quoting=dialect.quoting)
-        first = 1
+        first = 1 + skipped
         try:
             for cells in reader:
+                last = reader.line_num + skipped
                 if any(cell.strip() for cell in cells):
-                    yield first, reader.line_num, cells
-                first = reader.line_num + 1
+                    yield first, last, cells
+                first = last + 1
         except csv.Error as exc:
             raise ImgsimError(
                 f"{path}, line {first}: a cell of over {LONGEST_CELL:,} characters",
@@ -122,19 +136,23 @@ def _sniff(sample: str, whole: bool) -> str:
     return max(DELIMITERS, key=score)
 
 
-def _quoting(path: Path, encoding: str, delimiter: str, quoted: bool) -> tuple[int, str]:
+def _quoting(
+    path: Path, encoding: str, delimiter: str, quoted: bool, skipped: int
+) -> tuple[int, str]:
     """Whether quotation marks enclose cells or are part of them, and a note where that is unclear.
 
     Raises:
         ImgsimError: a quotation mark is never closed.
     """
     with path.open(encoding=encoding, newline="") as file:
+        for _ in range(skipped):
+            file.readline()
         reader = _reader(file, delimiter, strict=True)
         try:
             for _ in reader:
                 pass
         except csv.Error as exc:
-            where = f"{path}, line {reader.line_num}"
+            where = f"{path}, line {reader.line_num + skipped}"
             if delimiter in "\t|" and not quoted:
                 note = f"{where}: quotation marks that enclose no cell are taken as they stand"
                 return csv.QUOTE_NONE, note

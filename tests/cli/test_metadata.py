@@ -159,3 +159,18 @@ def test_a_research_table_is_loaded_listed_and_replaced(
         ids = sorted(row["ecco_id"] for row in csv.DictReader(file))
     stored = connection.execute('select ecco_id from research.places order by ecco_id collate "C"')
     assert [row[0] for row in stored] == ids
+
+
+def test_load_tells_columns_missing_values_and_a_header_without_rows(
+    imgsim: Imgsim, tmp_path: Path
+) -> None:
+    (tmp_path / "m.csv").write_text("ecco_id,title,shelf\n1000001,NULL,-\n")
+    told = squeezed(imgsim("metadata", "load", tmp_path / "m.csv", "--missing", "-").err)
+    assert "columns taken: title as ecco_full_title" in told
+    assert "columns kept in extra: shelf" in told
+    assert "2 cells read as missing: -, NULL" in told
+    assert any(line.startswith("the file has no column for: estc_id, ecco_pages") for line in told)
+    (tmp_path / "n.csv").write_text("ecco_id,title\n")
+    answer = imgsim("metadata", "load", tmp_path / "n.csv")
+    assert answer.code == 3
+    assert "has a header and no rows" in " ".join(squeezed(answer.err))

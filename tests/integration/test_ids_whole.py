@@ -20,6 +20,7 @@ from imgsim.bibliography.identifiers import estc_id
 from imgsim.database.connection import Connection
 from imgsim.export import Target, joined, of_likeness
 from imgsim.export.joined import Joined
+from imgsim.formats.reading import MISSING, NULLS
 from imgsim.networks import models
 from tests.formats import assert_valid_xml, read_csv
 
@@ -74,7 +75,7 @@ def tables(folder: Path, columns: dict[str, list[str]]) -> list[Path]:
 
 def missing(text: str) -> bool:
     """Whether a CSV file says by this that there is nothing."""
-    return text.strip() in ("", "NA")
+    return text.strip() in MISSING
 
 
 @few
@@ -89,7 +90,7 @@ def test_research_tables_hold_the_ids_of_their_files(
         rows = connection.execute("select illustration_id from research.whole order by n")
         parquet = file.suffix == ".parquet"
         assert [row[0] for row in rows] == [
-            None if missing(key) and not parquet else key for key in keys
+            None if key.strip() in (NULLS if parquet else MISSING) else key for key in keys
         ]
 
 

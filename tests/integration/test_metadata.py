@@ -19,6 +19,7 @@ from imgsim.bibliography.identifiers import DOCUMENT_COLUMNS
 from imgsim.bibliography.linking import LinkColumns
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
+from imgsim.formats.reading import MISSING
 from imgsim.ingest import ingest
 from imgsim.ingest.pipeline import Options
 from tests.store import FAST
@@ -188,6 +189,91 @@ def test_a_header_alone_loads_nothing(connection: Connection, write: Write) -> N
     assert (loaded.new, loaded.updated, loaded.refused) == (0, 0, 0)
 
 
+def test_years_in_any_form_are_read_and_the_original_kept(
+    connection: Connection, write: Write
+) -> None:
+    forms = ["1752,0", "1752-01-01 00:00:00", "1752?", "[1752]", "[1752?]", "1752/3", "c1752"]
+    lines = "".join(f'{1000001 + at},"{form}"\n' for at, form in enumerate(forms))
+    loaded = metadata.load(connection, write("ecco_id,publication_year\n" + lines))
+    assert documents(connection, "publication_year, extra->>'publication_year_original'") == [
+        (1752, form) for form in forms
+    ]
+    assert loaded.findings.inexact.count == len(forms)
+
+
+def test_a_moment_in_parquet_is_its_year(connection: Connection, tmp_path: Path) -> None:
+    when = pd.Series(["1752-01-01", "1753-07-04"]).astype("datetime64[us]")
+    frame = pd.DataFrame({"ecco_id": ["0000000001", "0000000002"], "year": when})
+    frame.to_parquet(tmp_path / "m.parquet")
+    metadata.load(connection, tmp_path / "m.parquet")
+    assert documents(connection, "publication_year") == [(1752,), (1753,)]
+
+
+def test_an_unreadable_value_never_replaces_a_readable_one(
+    connection: Connection, write: Write
+) -> None:
+    good = "ecco_id,estc_id,publication_year,ecco_pages\n1000001,T1,[1752],8\n1000002,T2,1753,9\n"
+    metadata.load(connection, write(good))
+    worse = (
+        "ecco_id,estc_id,publication_year,ecco_pages\n1000001,see T1,17--,8 p.\n1000002,T9,1754,7\n"
+    )
+    loaded = metadata.load(connection, write(worse))
+    assert documents(connection, "estc_id, publication_year, ecco_pages, extra") == [
+        (
+            *("T1", 1752, 8),
+            {
+                "publication_year_original": "[1752]",
+                "publication_year_unread": "17--",
+                "ecco_pages_unread": "8 p.",
+                "estc_id_unread": "see T1",
+            },
+        ),
+        ("T9", 1754, 7, {}),
+    ]
+    assert loaded.spared.count == 3
+    assert "line 2: 0001000001 publication_year: 1752 kept, not 17--" in loaded.spared.examples
+    metadata.load(connection, write(good))
+    assert documents(connection, "extra")[0] == ({"publication_year_original": "[1752]"},)
+
+
+def test_stored_values_that_a_blank_replaces_are_counted(
+    connection: Connection, write: Write
+) -> None:
+    metadata.load(connection, write("ecco_id,authors,place\n1000001,Gay,London\n"))
+    loaded = metadata.load(connection, write("ecco_id,authors\n1000001,NULL\n"))
+    assert documents(connection, "authors, publication_place") == [(None, "London")]
+    assert loaded.blanked.examples == ["0001000001 authors: Gay"]
+
+
+def test_two_books_never_share_a_spelling_of_missing_as_their_estc_id(
+    connection: Connection, write: Write
+) -> None:
+    loaded = metadata.load(
+        connection, write("ecco_id,estc_id,x\n1000001,NULL,nan\n1000002,NULL,1\n")
+    )
+    assert documents(connection, "estc_id, extra") == [(None, {}), (None, {"x": "1"})]
+    assert loaded.file.missing == {"NULL": 2, "nan": 1}
+
+
+def test_columns_are_taken_by_their_meaning_and_leave_extra_when_they_were_there(
+    connection: Connection, write: Write
+) -> None:
+    connection.execute(
+        """
+        insert into imgsim.ecco_document (ecco_id, extra)
+        values ('0001000001', '{"title": "old", "x": "y"}')
+        """
+    )
+    table = "ecco_id,title,year,place,author,shelf\n1000001,Fables,1752,London,Gay,A\n"
+    loaded = metadata.load(connection, write(table))
+    columns = "ecco_full_title, publication_year, publication_place, authors, extra"
+    assert documents(connection, columns) == [
+        ("Fables", 1752, "London", "Gay", {"x": "y", "shelf": "A"})
+    ]
+    assert list(loaded.columns.further) == ["shelf"]
+    assert "estc_id" in loaded.columns.lacking
+
+
 def test_a_file_goes_in_whole_or_not_at_all(
     connection: Connection, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,7 +306,7 @@ def test_a_parquet_written_by_pandas_with_ids_as_numbers_gets_its_zeros_back(
 
 words = st.text(
     st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=8
-).filter(lambda text: text.strip() == text and text != "NA")
+).filter(lambda text: text.strip() == text and text not in MISSING)
 
 
 @settings(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from imgsim.bibliography import research
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
+from imgsim.formats.reading import MISSING
 
 Write = Callable[..., Path]
 
@@ -245,7 +246,7 @@ def test_any_text_comes_out_the_same_and_numbers_keep_their_value(
         writer.writerows(rows)
     research.load(connection, path, "any_text", "key", replace=True)
     kept = [
-        tuple(None if cell.strip() in ("", "NA") else cell for cell in row)
+        tuple(None if cell.strip() in MISSING else cell for cell in row)
         for row in rows
         if any(cell.strip() for cell in row)
     ]

@@ -89,6 +89,30 @@ def test_other_texts_have_no_short_estc_form(text: str) -> None:
         ("1752.5", None),
         ("175", None),
         ("1752-1754", None),
+        ("1752,0", 1752),
+        ("1,752", 1752),
+        ("1752-01-01 00:00:00", 1752),
+        ("1752-01-01T00:00:00Z", 1752),
+        ("17520101", 1752),
+        ("01/02/1752", 1752),
+        ("1752?", 1752),
+        ("[1752]", 1752),
+        ("[1752?]", 1752),
+        ("[1752]?", 1752),
+        ("1752/3", 1752),
+        ("1752/53", 1752),
+        ("1752\u20131753", 1752),
+        ("1752/9", None),
+        ("c1752", 1752),
+        ("ca. 1752", 1752),
+        ("MDCCLII", 1752),
+        ("M.DCC.LII.", 1752),
+        ("MDCCCCLII", None),
+        ("M", None),
+        ("175-?", None),
+        ("1725 [i.e. 1752]", None),
+        ("n.d.", None),
+        ("1752-99-99", None),
     ],
 )
 def test_years_as_catalogues_write_them(text: str, expected: int | None) -> None:
@@ -100,3 +124,40 @@ def test_years_as_catalogues_write_them(text: str, expected: int | None) -> None
 )
 def test_counts_as_tables_write_them(text: str, expected: int | None) -> None:
     assert identifiers.whole_number(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1700104,0", "0001700104"),
+        ("1.700104E6", "0001700104"),
+        ("1.700104e+06", "0001700104"),
+        ("1,700,104", "0001700104"),
+        ('="0001700104"', "0001700104"),
+        ("1.7E6", None),
+        ("1.23E+09", None),
+    ],
+)
+def test_an_ecco_id_out_of_a_spreadsheet_is_read_where_no_digit_is_lost(
+    text: str, expected: str | None
+) -> None:
+    assert identifiers.ecco_id(text) == expected
+
+
+@given(st.integers(1400, 1999))
+def test_a_regular_roman_numeral_is_its_year(number: int) -> None:
+    values = (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1)
+    letters = ("M", "CM", "D", "CD", "C", "XC", "L", "XL", "X", "IX", "V", "IV", "I")
+    signs = zip(values, letters, strict=True)
+    written, rest = "", number
+    for value, sign in signs:
+        written += sign * (rest // value)
+        rest %= value
+    assert identifiers.year(written) == number
+
+
+@given(st.integers(1, 10**10 - 1))
+def test_decimals_and_zeros_lost_never_change_an_ecco_id(number: int) -> None:
+    whole = f"{number:07}"
+    for text in (whole, f"{whole}.0", f"{whole},0", whole.zfill(10)):
+        assert identifiers.ecco_id(text) == whole.zfill(10)

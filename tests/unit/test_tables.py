@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsim.errors import ImgsimError
-from imgsim.formats.reading import TableFile, Tally, open_table, unique_names
+from imgsim.formats.reading import MISSING, TableFile, Tally, open_table, unique_names
 
 Rows = list[tuple[str | None, ...]]
 Write = Callable[..., Path]
@@ -256,7 +256,7 @@ def test_parquet_cut_off_is_refused(tmp_path: Path) -> None:
 
 cells = st.text(
     st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=12
-).filter(lambda cell: cell.strip() not in ("", "NA"))
+).filter(lambda cell: cell.strip() not in MISSING)
 
 
 @given(st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=8))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import click
 
 from imgsim.cli.arguments import FilePath
-from imgsim.cli.output import say
+from imgsim.cli.output import confirm, say, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.errors import ImgsimError
+from imgsim.wording import counted
 
 
 @click.group()
@@ -109,24 +109,39 @@ def migrate(place: Place) -> None:
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @pass_place
 def dump(place: Place, file: Path, force: bool) -> None:
-    """Write everything stored into FILE, as SQL that `imgsim psql -f FILE` reads back."""
-    from imgsim.database import binaries, connection
+    """Write everything stored into FILE, for you alone to read.
+
+    `imgsim db restore FILE` reads it back, into this store or another.
+    """
+    from imgsim.database import dumps
     from imgsim.formats.unfinished import refuse_existing, unfinished
 
     refuse_existing(file.parent, [file.name], force)
-    place.connect().close()
-    options = ["--clean", "--if-exists", "--no-owner", "--no-privileges"]
     with unfinished(file.parent) as scratch:
-        call = [str(binaries.program("pg_dump")), *options, "-f", str(scratch / file.name)]
-        target, environment = connection.for_programs(place.settings())
-        done = subprocess.run(
-            [*call, "-d", target], env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise ImgsimError(
-                f"pg_dump failed: {done.stderr.strip()}", "imgsim doctor may tell why"
-            )
-    say(f"written into {file}; read it back with: imgsim --store NEW psql -f {file}")
+        descriptor = os.open(scratch / file.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as written:
+            dumps.dump(place.settings(), written)
+    say(f"written into {file}; read it back with: imgsim --store NEW db restore {file}")
+
+
+@db.command()
+@click.argument("file", type=FilePath())
+@click.option("--yes", is_flag=True, help="Replace what is stored, without asking.")
+@pass_place
+def restore(place: Place, file: Path, yes: bool) -> None:
+    """Read a dump into the store, in place of what is there.
+
+    It goes in whole or not at all. Where the store has pictures, it asks before they are replaced.
+    """
+    from imgsim.database import dumps
+
+    there = dumps.held(place.settings())
+    if there and (there.images or there.verdicts) and not yes:
+        lost = counted(there.images, "picture"), counted(there.verdicts, "verdict")
+        confirm(f"Replace {' and '.join(lost)} stored here, and the views built on them?")
+    dumps.restore(place.settings(), file)
+    now = dumps.held(place.settings())
+    say(f"restored: {counted(now.images if now else 0, 'picture')}")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -144,8 +159,12 @@ def psql(
     For example: imgsim psql -c 'select * from imgsim.overlap(k => 4)'
     """
     from imgsim.database import binaries, connection
+    from imgsim.errors import MigrationError
 
-    place.connect().close()
+    try:
+        place.connect().close()
+    except MigrationError as exc:  # psql is what one would mend it with
+        warn(f"{exc.message}; next: {exc.hint}")
     address, environment = connection.for_programs(place.settings())
     call = [str(binaries.program("psql")), address]
     for command in commands:

@@ -47,10 +47,10 @@ def extension_schema(connection: Connection) -> str | None:
     return row[0] if row else None
 
 
-def make_schema(connection: Connection) -> None:
-    """Make the schema imgsim, unless an administrator has made it."""
-    if not _has_schema(connection, "imgsim"):
-        connection.execute("create schema if not exists imgsim")
+def make_schema(connection: Connection, name: str = "imgsim") -> None:
+    """Make a schema, unless an administrator has made it."""
+    if not _has_schema(connection, name):
+        connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(name)))
 
 
 def install_extension(connection: Connection) -> str:

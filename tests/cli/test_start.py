@@ -20,7 +20,7 @@ from tests import tiny
 
 ABOUT_NETWORKS = {"demo", "ingest", "model add", "model fetch", "model train"}
 TELLS_TORCHS_VERSION = {"doctor"}
-OWN_SERVER = {"db start", "db stop", "db status", "db url", "db dump", "psql"}
+OWN_SERVER = {"db start", "db stop", "db status", "db url", "db dump", "db restore", "psql"}
 
 PICTURES = ["one.png", "other.png"]
 
@@ -120,7 +120,7 @@ def test_no_command_that_does_not_embed_imports_torch(
     assert [name for name, (_, torch) in seen.items() if torch] == []
 
 
-@pytest.mark.parametrize("name", sorted(OWN_SERVER - {"db stop", "db dump", "psql"}))
+@pytest.mark.parametrize("name", sorted(OWN_SERVER - {"db stop", "db dump", "db restore", "psql"}))
 def test_the_server_is_started_and_told_of_without_torch(
     name: str, server: embedded.Server, reachable_folder: Path, tmp_path: Path
 ) -> None:

@@ -158,31 +158,3 @@ def test_streams_that_are_closed_or_full_are_no_fault(
     assert b"Traceback" not in done.stderr
     assert b"fault in imgsim" not in done.stderr
     assert b"Exception ignored" not in done.stderr
-
-
-@pytest.mark.slow
-def test_a_dump_is_read_back_into_another_store(
-    reachable_folder: Path, tmp_path: Path, folder: Path
-) -> None:
-    def run(store: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "imgsim", "--store", str(reachable_folder / store)]
-            + [str(argument) for argument in arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    try:
-        assert run("dumped", "ingest", folder, *FAST).returncode == 0
-        before = run("dumped", "similar", "sixth", "--format", "csv").stdout
-        written = run("dumped", "db", "dump", tmp_path / "all.sql")
-        assert written.returncode == 0, written.stderr
-        assert run("dumped", "db", "dump", tmp_path / "all.sql").returncode == 1
-        read = run("restored", "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", tmp_path / "all.sql")
-        assert read.returncode == 0, read.stderr
-        assert run("restored", "similar", "sixth", "--format", "csv").stdout == before
-        assert "6 unchanged" in run("restored", "ingest", folder).stderr
-    finally:
-        for name in ("dumped", "restored"):
-            run(name, "db", "stop")

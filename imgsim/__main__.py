@@ -26,7 +26,7 @@ def main() -> None:
     try:
         sys.stdout.flush()
     except OSError as exc:
-        complain(f"standard output: {exc.strerror}", "see that there is room for it")
+        complain(f"standard output: {exc.strerror}", "check that there is room for it")
         _write_nowhere()
         code = code or FAILED
     sys.exit(code)
@@ -70,7 +70,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _interrupted() -> int:
-    complain("interrupted", "nothing stored is lost: run the same command again to go on")
+    complain("interrupted", "nothing stored is lost; run the same command again to continue")
     return INTERRUPTED
 
 
@@ -82,11 +82,11 @@ def _failed(exc: Exception) -> int:
     if error := driver_error(exc):
         complain(error.message, error.hint)
     elif isinstance(exc, OSError):
-        complain(str(exc), "see that the disk has room and the place can be written")
+        complain(str(exc), "check that the disk has room and that you may write there")
     else:
         complain(
             f"{type(exc).__name__}: {exc}",
-            "this is a fault in imgsim; with IMGSIM_DEBUG=1 it says where, for a report",
+            "this is a fault in imgsim; set IMGSIM_DEBUG=1 to see where, and report it",
         )
     return FAILED
 

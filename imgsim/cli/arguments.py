@@ -20,7 +20,7 @@ class FilePath(click.Path):
     ) -> Any:
         """The path, unless it is empty."""
         if str(value) == "":
-            self.fail("the path is empty; is a variable unset?", parameter, context)
+            self.fail("the path is empty (perhaps a variable is not set)", parameter, context)
         return super().convert(value, parameter, context)
 
 

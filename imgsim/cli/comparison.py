@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 CPU = "cpu"
 
 device_option = click.option(
-    "--device", default=CPU, show_default=True, help="cpu, cuda, cuda:1 or mps: what multiplies."
+    "--device", default=CPU, show_default=True, help="cpu, cuda, cuda:1 or mps."
 )
 
 

@@ -33,7 +33,7 @@ OF_GROUPS = ("group_id", "images", "first_year", "first_place", "last_year", "la
 )
 @pass_place
 def demo(place: Place, weights: str | None) -> None:
-    """Draw a small corpus of botanical plates and find those that were printed again.
+    """Draw a small corpus of botanical plates and find those printed again.
 
     Everything happens in a store of its own, which `imgsim --store demo …` opens again.
     """
@@ -42,7 +42,9 @@ def demo(place: Place, weights: str | None) -> None:
 
     place = place.with_store(STORE)
     if place.database:
-        raise ImgsimError("the demo keeps to a store of its own", "leave --database out")
+        raise ImgsimError(
+            "cannot run the demo on --database: it uses a store of its own", "omit --database"
+        )
     folder = _corpus_folder(place)
     say(f"1. The corpus: {corpus.DESIGNS} plates, {corpus.REPRINTED} of them printed again later")
     drawn = corpus.draw(folder, _drawing)
@@ -53,7 +55,7 @@ def demo(place: Place, weights: str | None) -> None:
         metadata.load(connection, folder / "metadata.csv")
         say("3. The pictures: decoded, embedded by two networks, stored")
         _ingest(connection, folder, weights)
-        say("4. The evidence: those nearest to each other laid upon each other, and grouped")
+        say("4. The evidence: near neighbours compared line by line, and grouped")
         _verify(connection)
         _show(connection, place)
 
@@ -115,7 +117,7 @@ def _show(connection: Connection, place: Place) -> None:
     stored = models.stored(connection)
     if any(model.weights == UNTRAINED for model in stored):
         click.secho(
-            "\n   THE NETWORKS ARE UNTRAINED, so the similarities below mean little.\n"
+            "\n   THE NETWORKS ARE UNTRAINED, so the similarities below are meaningless.\n"
             "   They show how imgsim works, not how well.",
             fg="yellow",
             bold=True,

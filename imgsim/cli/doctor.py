@@ -12,7 +12,7 @@ COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
 @click.command()
 @pass_place
 def doctor(place: Place) -> int:
-    """Look over the whole installation. Exit code 1 if something is broken."""
+    """Check the whole installation. Exit code 1 if something is broken."""
     from imgsim import doctor
 
     broken = False

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     type=Similarity(0, 1),
     default=0.0,
     show_default=True,
-    help="Groups unite only where this share of the pairs across them are linked; 0: one link "
+    help="Unite groups only where this share of the pairs across them is linked; 0: one link "
     "is enough, 1: all must be.",
 )
-@click.option("--parts", is_flag=True, help="Link pictures of which only a part is of one block.")
+@click.option("--parts", is_flag=True, help="Also link pictures that share only a part of a block.")
 @pass_place
 def group(place: Place, least: float, tightness: float, parts: bool) -> None:
-    """Build groups of re-use: pictures that evidence and verdicts hold together.
+    """Build groups of re-use: pictures linked by evidence and verdicts.
 
     Verdicts win: where scholars agree that two pictures are of one block they are linked, and where
     they agree on anything else the two never come into one group. Groups keep their numbers
@@ -54,9 +54,12 @@ def group(place: Place, least: float, tightness: float, parts: bool) -> None:
             f"{counted(built.groups, 'group')} of {counted(built.images, 'picture')} from "
             f"{counted(built.books, 'book')}, held together by {counted(built.links, 'link')}"
         )
-        say(f"the largest is group {built.largest}, of {built.largest_images:,} pictures")
+        say(
+            f"the largest is group {built.largest}, "
+            f"with {counted(built.largest_images or 0, 'picture')}"
+        )
     if not built.changed:
-        say("nothing has changed: the groups are as they were")
+        say("the groups have not changed")
     _tell_what_was_passed_over(built)
 
 
@@ -72,18 +75,19 @@ def warn_of_older(connection: Connection) -> None:
     )
     if not status.is_current:
         newer = ", ".join(counted(number, what) for number, what in since if number)
-        warn(f"the groups are older than {newer}; build them again with: imgsim group")
+        warn(f"the groups do not include {newer}; build them again: imgsim group")
 
 
 def _tell_what_was_passed_over(built: Built) -> None:
     if built.separated:
         verdicts = built.separated_verdicts
         among = f" ({counted(verdicts, 'verdict')} of same block among them)" if verdicts else ""
-        say(f"{counted(built.separated, 'link')} passed over, which verdicts forbid{among}")
+        link = counted(built.separated, "link")
+        say(f"skipped {link} that verdicts rule out{among}")
     if built.loose:
-        say(f"{counted(built.loose, 'link')} between groups that are not tight enough together")
+        say(f"skipped {counted(built.loose, 'link')} between groups that are too loosely linked")
     if built.disputed:
         say(
-            f"{counted(built.disputed, 'pair')} on which scholars contradict each other: "
-            "the evidence decides (imgsim report verdicts --disputed)"
+            f"scholars disagree on {counted(built.disputed, 'pair')}: the evidence decides "
+            "(imgsim report verdicts --disputed)"
         )

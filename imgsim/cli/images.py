@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgsim.cli.arguments import FilePath
-from imgsim.cli.output import confirm, say, warn
+from imgsim.cli.output import confirm, say, warn_untrained
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
@@ -52,7 +53,7 @@ PREPROCESSES = ("fit", "square", "original", "crop", "print")
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="auto",
     show_default=True,
-    help="auto takes bfloat16 where the device multiplies it in hardware.",
+    help="auto uses bfloat16 where the device has hardware for it.",
 )
 @click.option(
     "--batch-size", type=click.IntRange(1, 4096), help="[default: 8 on a processor, 64 on a GPU]"
@@ -61,13 +62,13 @@ PREPROCESSES = ("fit", "square", "original", "crop", "print")
     "--workers", type=click.IntRange(1, 256), help="Threads that decode.  [default: cores]"
 )
 @click.option(
-    "--name-pattern", metavar="REGEX", help="How file names tell ecco_id, page and illustration."
+    "--name-pattern", metavar="REGEX", help="How file names give ecco_id, page and illustration."
 )
 @click.option(
     "--max-megapixels", type=click.FloatRange(0, min_open=True), default=250.0, show_default=True
 )
-@click.option("--limit", type=click.IntRange(1), help="Stop after this many files taken in.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--limit", type=click.IntRange(1), help="Stop after taking in this many files.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--timings", is_flag=True, help="Show where the time went, stage by stage.")
 @pass_place
 def ingest(
@@ -75,9 +76,9 @@ def ingest(
 ) -> int:
     """Take pictures into the store: files, and folders with all they contain.
 
-    Unchanged files are recognised and passed over, so it can be stopped at any moment and run
-    again. Exit code: 0 if all went in, 3 if some files could not be read (`imgsim report
-    failures` lists them), 1 if it could not work.
+    Unchanged files are recognised and skipped, so it can be stopped at any moment and run
+    again. Exit code: 0 if all were taken in, 3 if some files could not be read (`imgsim report
+    failures` lists them), 1 if nothing could be done.
     """
     from imgsim import ingest as pipeline
     from imgsim.cli.progress import ingest_progress, native_libraries_silenced
@@ -86,7 +87,7 @@ def ingest(
         options = _options(connection, **given)
         if dry_run:
             summary = pipeline.survey(connection, paths, options)
-            say("would be done:")
+            say("this would be done:")
         else:
             _announce(options)
             with native_libraries_silenced(), ingest_progress(paths) as shown:
@@ -137,7 +138,7 @@ def wanted_models(
             given.update(dict.fromkeys(chosen, text))
         else:
             raise click.UsageError(
-                f"--weights {text} is for one model, and there are {len(chosen)}: "
+                f"cannot tell which of {len(chosen)} models --weights {text} is for: "
                 f"write --weights {chosen[0]}={text}"
             )
     return tuple(models.Wanted(n, weights=given.get(n), preprocess=preprocess) for n in chosen)
@@ -146,19 +147,19 @@ def wanted_models(
 def _announce(options: Options) -> None:
     for wanted in options.wanted:
         if wanted.weights == UNTRAINED:
-            warn(f"{wanted.name} is untrained: its likeness means nothing, it only shows the way")
+            warn_untrained(wanted.name)
 
 
 def _report(summary: Summary) -> None:
     words = {
         "new": "new",
-        "changed": "changed, embedded anew",
-        "completed": "completed with missing vectors",
-        "duplicate": "same content as another, listed as its own",
-        "moved": "moved, recognised by content",
+        "changed": "changed, embedded again",
+        "completed": "completed: vectors of another model were missing",
+        "duplicate": "same content as another file, stored as an image of its own",
+        "moved": "moved, recognised by their content",
         "unchanged": "unchanged",
         "failed": "failed",
-        "ignored": "other files, passed over",
+        "ignored": "other files, skipped",
     }
     for kind, meaning in words.items():
         count = getattr(summary, kind)
@@ -169,7 +170,7 @@ def _report(summary: Summary) -> None:
     if summary.files == 0:
         say("no images found")
     if summary.failed:
-        say("which files, and why: imgsim report failures")
+        say("see which files, and why: imgsim report failures")
 
 
 def _show_timings(summary: Summary) -> None:
@@ -190,17 +191,17 @@ def _seconds(seconds: float) -> str:
 
 @click.command()
 @click.argument("paths", nargs=-1, type=FilePath())
-@click.option("--missing", is_flag=True, help="Every image whose file is no longer there.")
-@click.option("--with-verdicts", is_flag=True, help="And what scholars have said of them.")
+@click.option("--missing", is_flag=True, help="Remove every image whose file no longer exists.")
+@click.option("--with-verdicts", is_flag=True, help="Delete the verdicts on them too.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @pass_place
 def remove(
     place: Place, paths: tuple[Path, ...], missing: bool, with_verdicts: bool, yes: bool
 ) -> None:
-    """Take images out of the store: by file, by folder, or all whose files are gone.
+    """Remove images from the store: by file, by folder, or all whose files are gone.
 
-    Files on disk are not touched. Neighbour lists that named a removed image are filled again.
-    Images that scholars have judged stay, unless their verdicts may go with them.
+    Files on disk are not touched. Neighbour lists that named a removed image are computed again.
+    Images on which there are verdicts stay, unless --with-verdicts is given.
     """
     import os
 
@@ -220,15 +221,18 @@ def remove(
                 upkeep.refuse_judged(connection, ids)
             judged = verdicts.count_on(connection, ids)
             if not yes:
-                also = f" and {judged:,} verdicts on them" if judged else ""
-                confirm(f"Remove {len(ids):,} images{also} from the store (no file is touched)?")
+                also = f" and {counted(judged, 'verdict')}" if judged else ""
+                confirm(
+                    f"Remove {counted(len(ids), 'image')}{also} from the store? No file is touched."
+                )
             removed = upkeep.remove(connection, ids, with_verdicts=with_verdicts)
-            say(f"{removed:,} images removed" + (f", {judged:,} verdicts too" if judged else ""))
+            also = f", {counted(judged, 'verdict')} too" if judged else ""
+            say(f"{counted(removed, 'image')} removed{also}")
         forgotten = failures.forget_under(connection, places)
     if forgotten:
-        say(f"{forgotten:,} recorded failures forgotten")
+        say(f"{counted(forgotten, 'recorded failure')} removed")
     elif not ids:
-        say("no image to remove")
+        say("there is no image to remove")
 
 
 @click.command()
@@ -236,7 +240,7 @@ def remove(
 @click.argument("new", type=FilePath(exists=True))
 @pass_place
 def relocate(place: Place, old: Path, new: Path) -> None:
-    """Tell the store that the folder (or file) OLD is now at NEW; nothing is embedded again."""
+    """Tell the store that the folder (or file) OLD is now at NEW. Nothing is embedded again."""
     import os
 
     from imgsim.collection import upkeep
@@ -244,4 +248,4 @@ def relocate(place: Place, old: Path, new: Path) -> None:
     with place.connect() as connection:
         # The old place may be gone, links in its parents included: taken as it was written.
         changed = upkeep.relocate(connection, os.path.abspath(old), os.path.realpath(new))
-    say(f"{changed:,} images are now under {new}")
+    say(f"{counted(changed, 'image')} moved to {new}")

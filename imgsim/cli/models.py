@@ -33,14 +33,14 @@ def list_(place: Place, format_: str) -> None:
     with place.connect() as connection:
         answer = table(connection, "select * from imgsim.model_status()", {})
     if not answer.rows and format_ == "table":
-        say("no models yet: `imgsim ingest` adds resnet18 and resnet50, `imgsim model add` others")
+        say("no models yet; `imgsim ingest` adds resnet18 and resnet50, `imgsim model add` others")
     else:
         show(answer, format_)
 
 
 @model.command()
 @click.argument("architecture")
-@click.option("--name", help="What to call it.  [default: the architecture]")
+@click.option("--name", help="The name of the model.  [default: the architecture]")
 @click.option(
     "--weights",
     metavar="FILE|NAME",
@@ -55,7 +55,7 @@ def list_(place: Place, format_: str) -> None:
 def add(
     place: Place, architecture: str, name: str | None, weights: str | None, preprocess: str | None
 ) -> None:
-    """Add a network with its table and index; its pooled feature is the vector.
+    """Add a network, whose pooled feature becomes the vector of a picture.
 
     ARCHITECTURE is one of torchvision's for classification, such as convnext_tiny, or one of
     imgsim's own, trained on prints: resnet18-print, resnet50-print. `imgsim ingest` then embeds
@@ -88,7 +88,7 @@ def remove(place: Place, name: str, yes: bool) -> None:
     with place.connect() as connection:
         found = models.named(connection, name)
         if not yes:
-            confirm(f"Remove {found.name} and all its vectors?")
+            confirm(f"Remove {found.name}, its vectors and its neighbour lists?")
         connection.execute("select imgsim.remove_model(%s)", [found.name])
     say(f"{name} removed")
 

@@ -12,6 +12,7 @@ from imgsim.cli.output import say
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
 from imgsim.settings import NEIGHBOURS
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
@@ -26,15 +27,15 @@ if TYPE_CHECKING:
     type=click.Choice(["exact", "hnsw"]),
     default="exact",
     show_default=True,
-    help="hnsw: what the index finds, in the database, with its measured recall.",
+    help="exact compares all; hnsw asks the index, is faster, and reports how many it finds.",
 )
 @device_option
 @pass_place
 def neighbours(place: Place, k: int, names: tuple[str, ...], method: str, device: str) -> None:
-    """Fill imgsim.neighbour with the k nearest of every picture, for each model.
+    """Compute and store the k nearest of every picture, for each model.
 
-    Lists that are up to date and long enough are left as they are. After an ingest only the new
-    pictures are compared, with all; interrupted, it goes on where it was.
+    Lists that are up to date and long enough stay. After an ingest only the new
+    pictures are compared with all; after an interruption it resumes.
     """
     from imgsim.networks import models
     from imgsim.similarity import neighbours as lists
@@ -44,16 +45,16 @@ def neighbours(place: Place, k: int, names: tuple[str, ...], method: str, device
         filled = fill(connection, chosen, k, method, device)
         for model in chosen:
             count = filled.get(model.name)
-            done = "up to date already" if count is None else f"{count:,} lists filled"
+            done = "already up to date" if count is None else f"{counted(count, 'list')} computed"
             say(f"{model.name}: {done}{_found_how(lists.state_of(connection, model).recall)}")
     if not chosen:
-        say("the store is empty: take pictures in first with imgsim ingest FOLDER")
+        say("the store is empty; add pictures first: imgsim ingest FOLDER")
 
 
 def _found_how(recall: float | None) -> str:
     if recall is None:
         return ""
-    return f"; found through the index, which finds {recall:.2%} of the true nearest"
+    return f"; the index finds {recall:.2%} of the true nearest"
 
 
 def fill(

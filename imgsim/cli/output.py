@@ -17,7 +17,7 @@ import click
 
 from imgsim.cli.arguments import FilePath
 from imgsim.errors import ImgsimError
-from imgsim.wording import score_text
+from imgsim.wording import counted, score_text
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Table
@@ -73,7 +73,7 @@ format_option = click.option(
 def report_options(command: Command) -> Command:
     """`--format` and `--output`, for answers that may go into a file."""
     for option in (
-        click.option("--force", is_flag=True, help="Write over a file that is there."),
+        click.option("--force", is_flag=True, help="Overwrite an existing file."),
         click.option("-o", "--output", type=FilePath(), metavar="FILE"),
         click.option(
             "--format",
@@ -115,6 +115,11 @@ def warn(message: str) -> None:
     say(printable(message))
 
 
+def warn_untrained(model: str) -> None:
+    """Warns that a model's similarities have no meaning."""
+    warn(f"{model} is untrained: its similarities are meaningless, for trying things out only")
+
+
 def show_tally(tally: Tally, meaning: str, *, loud: bool = False, few: int = FEW) -> None:
     """Says how often something was met, with a few examples; says nothing if it never was."""
     if not tally.count:
@@ -137,7 +142,7 @@ def confirm(question: str) -> None:
         click.Abort: the answer is no.
     """
     if not sys.stdin.isatty():
-        raise ImgsimError(f"{question} There is no terminal to answer on", "give --yes")
+        raise ImgsimError(f"{question} cannot ask: there is no terminal", "give --yes")
     click.confirm(question, abort=True, err=True)
 
 
@@ -157,7 +162,7 @@ def deliver(table: Table, format_: str | None, output: Path | None, force: bool)
     """
     if output is None:
         if format_ == "parquet":
-            raise ImgsimError("Parquet is written into a file", "give --output FILE.parquet")
+            raise ImgsimError("cannot print Parquet: it needs a file", "give --output FILE.parquet")
         show(table, format_ or "table")
         return
     from imgsim.formats.unfinished import refuse_existing, unfinished
@@ -165,7 +170,8 @@ def deliver(table: Table, format_: str | None, output: Path | None, force: bool)
     chosen = format_ or ENDINGS.get(output.suffix.lower())
     if chosen is None:
         raise ImgsimError(
-            f"the ending of {output.name} tells no format", f"give --format {'|'.join(FORMATS)}"
+            f"cannot tell the format from the ending of {output.name}",
+            f"give --format {'|'.join(FORMATS)}",
         )
     refuse_existing(output.parent, [output.name], force)
     with unfinished(output.parent) as scratch:
@@ -174,7 +180,7 @@ def deliver(table: Table, format_: str | None, output: Path | None, force: bool)
             table.frame().to_parquet(temporary, index=False)
         else:
             temporary.write_text(written(table, chosen), "utf-8", newline="")
-    say(f"{len(table.rows):,} rows written into {output}")
+    say(f"wrote {counted(len(table.rows), 'row')} to {output}")
 
 
 def written(table: Table, format_: str) -> str:
@@ -241,7 +247,9 @@ def _print_table(
     console.print(drawn)
     if shown < len(columns):
         left_out = ", ".join(column.replace("_", " ") for column in columns[shown:])
-        console.print(f"(too narrow here for: {left_out}; --format csv has all)", style="dim")
+        console.print(
+            f"(not shown, for lack of width: {left_out}; --format csv shows all)", style="dim"
+        )
 
 
 def _tells(rows: Sequence[Sequence[object]], index: int) -> bool:

@@ -13,6 +13,7 @@ from imgsim.cli.output import say
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
 from imgsim.settings import THRESHOLD
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
@@ -30,7 +31,7 @@ at_most_option = click.option(
     type=click.IntRange(1),
     default=20_000_000,
     show_default=True,
-    help="Stop where a model has more pairs than this.",
+    help="Stop when a model has more pairs than this.",
 )
 
 
@@ -43,10 +44,10 @@ at_most_option = click.option(
 def pairs(
     place: Place, threshold: float, names: tuple[str, ...], at_most: int, device: str
 ) -> None:
-    """Fill imgsim.pair with every two pictures at or above a threshold, exactly, for each model.
+    """Find and store all pairs of pictures at or above a threshold, for each model.
 
-    Pairs that are up to date and complete from that threshold are left as they are. After an ingest
-    only the new pictures are compared, with all; interrupted, it goes on where it was.
+    Pairs that are up to date and complete from that threshold stay. After an ingest
+    only the new pictures are compared with all; after an interruption it resumes.
 
     In psql: select * from imgsim.pair_ecco where similarity >= 0.94;
     """
@@ -57,10 +58,10 @@ def pairs(
         filled = fill(connection, chosen, threshold, at_most, device)
         for model in chosen:
             count = filled.get(model.name)
-            done = "up to date already" if count is None else f"{count:,} pairs found"
+            done = "already up to date" if count is None else f"{counted(count, 'pair')} found"
             say(f"{model.name}: {done}")
     if not chosen:
-        say("the store is empty: take pictures in first with imgsim ingest FOLDER")
+        say("the store is empty; add pictures first: imgsim ingest FOLDER")
 
 
 def fill(

@@ -11,7 +11,7 @@ import click
 
 from imgsim.cli.arguments import Similarity, two_models_option
 from imgsim.cli.groups import warn_of_older
-from imgsim.cli.output import warn
+from imgsim.cli.output import warn_untrained
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
 from imgsim.settings import NEIGHBOURS, SHARED, THRESHOLD, UNTRAINED
@@ -51,7 +51,7 @@ def paper(width: str) -> Callable[[Command], Command]:
             return command(*args, paper=Paper(*(kwargs.pop(name) for name in names)), **kwargs)
 
         options = (
-            click.option("--force", is_flag=True, help="Write over a file that is there."),
+            click.option("--force", is_flag=True, help="Overwrite an existing file."),
             click.option(
                 "--width",
                 type=click.Choice(["single", "double"]),
@@ -91,7 +91,7 @@ def threshold_option(default: float | None) -> Callable[[Command], Command]:
         type=Similarity(-1, 1),
         default=default,
         show_default=default is not None,
-        help="All with at least this similarity (cosine).",
+        help="Show pictures with at least this similarity (cosine).",
     )
 
 
@@ -104,7 +104,7 @@ def plot() -> None:
 @click.argument("image")
 @click.option("-k", type=click.IntRange(1, 60), default=5, show_default=True, help="How many.")
 @models_option
-@click.option("--other-documents-only", is_flag=True, help="Leave out the picture's own book.")
+@click.option("--other-documents-only", is_flag=True, help="Only pictures of other books.")
 @paper("double")
 @pass_place
 def grid(place: Place, /, image: str, paper: Paper, **given: Any) -> None:
@@ -133,7 +133,7 @@ def ladder(place: Place, /, paper: Paper, **given: Any) -> None:
 @click.option(
     "--colour-by",
     type=click.Choice(COLOURS),
-    help="What of the book the colours tell.",
+    help="What the colours stand for.",
 )
 @click.option("--method", type=click.Choice(["pca", "umap"]), default="pca", show_default=True)
 @paper("double")
@@ -154,11 +154,11 @@ def map_(place: Place, /, image: str | None, paper: Paper, **given: Any) -> None
 )
 @threshold_option(None)
 @model_option
-@click.option("--other-documents-only", is_flag=True, help="Leave out the picture's own book.")
+@click.option("--other-documents-only", is_flag=True, help="Only pictures of other books.")
 @paper("double")
 @pass_place
 def around(place: Place, /, image: str, paper: Paper, **given: Any) -> None:
-    """Those like IMAGE, at their distance around it."""
+    """Draw the pictures like IMAGE around it, the nearer the more alike."""
     _draw(place, "around", paper, f"around-{Path(image).stem}", image=image, **given)
 
 
@@ -185,7 +185,7 @@ def overlap(place: Place, /, paper: Paper, **given: Any) -> None:
     type=click.IntRange(1, 1000),
     default=NEIGHBOURS,
     show_default=True,
-    help="Count pairs in lists of this length; longer ones hold more of them.",
+    help="Count the pairs in neighbour lists of this length.",
 )
 @paper("double")
 @pass_place
@@ -203,7 +203,7 @@ def threshold(place: Place, /, paper: Paper, **given: Any) -> None:
 @click.argument("image")
 @threshold_option(THRESHOLD)
 @model_option
-@click.option("--other-documents-only", is_flag=True, help="Leave out the picture's own book.")
+@click.option("--other-documents-only", is_flag=True, help="Only pictures of other books.")
 @paper("double")
 @pass_place
 def timeline(place: Place, /, image: str, paper: Paper, **given: Any) -> None:
@@ -214,7 +214,7 @@ def timeline(place: Place, /, image: str, paper: Paper, **given: Any) -> None:
 @plot.command()
 @click.argument("image")
 @click.argument("other", metavar="IMAGE")
-@click.option("--turned", is_flag=True, help="Look as closely for pictures that are turned.")
+@click.option("--turned", is_flag=True, help="Also match rotated pictures.")
 @paper("double")
 @pass_place
 def overlay(place: Place, /, image: str, other: str, paper: Paper, **given: Any) -> None:
@@ -235,7 +235,7 @@ def overlay(place: Place, /, image: str, other: str, paper: Paper, **given: Any)
     type=click.IntRange(1, 240),
     default=24,
     show_default=True,
-    help="How many of its pictures to show, the earliest.",
+    help="How many of its pictures to show, earliest first.",
 )
 @paper("double")
 @pass_place
@@ -283,6 +283,6 @@ def _draw(
             warn_of_older(connection)
     for model in drawn.models:
         if model.weights == UNTRAINED:
-            warn(f"{model.name} is untrained: its similarities mean nothing")
+            warn_untrained(model.name)
     plots.save(drawn.figure, target, target.stem)
     click.echo(target)

@@ -11,7 +11,7 @@ import click
 from imgsim.cli.arguments import Similarity, two_models_option
 from imgsim.cli.groups import warn_of_older
 from imgsim.cli.metadata import SOME_REFUSED, table_file
-from imgsim.cli.output import deliver, report_options, say, show_tally, warn
+from imgsim.cli.output import deliver, report_options, say, show_tally, warn, warn_untrained
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
 from imgsim.cli.verdicts import tell_unusable
@@ -38,7 +38,7 @@ threshold_option = click.option(
 
 @click.group()
 def report() -> None:
-    """Reports; each is a view or function in SQL as well."""
+    """Show reports; each is also a view or function in SQL."""
 
 
 def _deliver(
@@ -76,7 +76,7 @@ def _warn_of_untrained(connection: Connection, name: str) -> None:
         return
     for model in models.stored(connection):
         if model.weights == UNTRAINED:
-            warn(f"{model.name} is untrained: its likeness means nothing")
+            warn_untrained(model.name)
 
 
 @report.command()
@@ -86,10 +86,10 @@ def _warn_of_untrained(connection: Connection, name: str) -> None:
     "--where",
     multiple=True,
     metavar="COLUMN=VALUE",
-    help="Count only these images; repeat for and. Columns of imgsim.image_ecco, such as "
+    help="Only these images; repeat to combine with AND. Columns of imgsim.image_ecco, such as "
     "publication_decade=1750 or publication_place=London; also <, <=, >, >=, <>, ~.",
 )
-@click.option("--by-image", is_flag=True, help="Which neighbours are shared, image by image.")
+@click.option("--by-image", is_flag=True, help="List the shared neighbours, image by image.")
 @report_options
 @pass_place
 def overlap(place: Place, /, **given: Any) -> None:
@@ -125,11 +125,23 @@ def agreement(place: Place, /, **given: Any) -> None:
 @report.command()
 @model_option
 @click.option("-k", type=click.IntRange(1, 1000), help="[default: 10, or all with --threshold]")
-@click.option("--threshold", type=Similarity(0, 1, min_open=True), help="All that reach it.")
-@click.option("--other-documents-only", is_flag=True, help="Neighbours in another book.")
-@click.option("--other-works-only", is_flag=True, help="And not in another edition of the work.")
-@click.option("--earlier-only", is_flag=True, help="Neighbours in books published before.")
-@click.option("--exact", is_flag=True, help="With filters: compare all, without the index.")
+@click.option(
+    "--threshold",
+    type=Similarity(0, 1, min_open=True),
+    help="All neighbours at or above this similarity.",
+)
+@click.option("--other-documents-only", is_flag=True, help="Only neighbours in another book.")
+@click.option(
+    "--other-works-only",
+    is_flag=True,
+    help="Only neighbours in another work, not in another edition.",
+)
+@click.option("--earlier-only", is_flag=True, help="Only neighbours in earlier books.")
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="With filters: compare all pictures instead of using the index.",
+)
 @report_options
 @pass_place
 def neighbours(place: Place, /, **given: Any) -> None:
@@ -199,7 +211,7 @@ def failures(place: Place, /, **given: Any) -> None:
     """
 
     def title(connection: Connection, answer: Table) -> str:
-        return "" if answer.rows else "no failures: every file went in"
+        return "" if answer.rows else "no failures: every file was taken in"
 
     _deliver(place, "failures", given, title=title, computes=False)
 
@@ -222,7 +234,7 @@ def recall(place: Place, /, **given: Any) -> None:
 @click.option(
     "--relation",
     type=click.Choice(["same block", "same block in part", "copy", "unrelated", "undecided"]),
-    help="Only pairs that are this to each other.",
+    help="Only pairs with this relation.",
 )
 @report_options
 @pass_place
@@ -233,7 +245,7 @@ def evidence(place: Place, /, **given: Any) -> None:
     """
 
     def title(connection: Connection, answer: Table) -> str:
-        return "" if answer.rows else "nothing verified yet: imgsim verify"
+        return "" if answer.rows else "no pair has been verified yet: imgsim verify"
 
     _deliver(place, "evidence", given, title=title, computes=False)
 
@@ -246,7 +258,12 @@ def evidence(place: Place, /, **given: Any) -> None:
     show_default=True,
     help="What comes first: the longest span of years, or the most of these.",
 )
-@click.option("--least-books", type=click.IntRange(0), default=0, help="Groups of so many books.")
+@click.option(
+    "--least-books",
+    type=click.IntRange(0),
+    default=0,
+    help="Only groups from at least so many books.",
+)
 @report_options
 @pass_place
 def reuse_groups(place: Place, /, **given: Any) -> None:
@@ -275,7 +292,7 @@ def _of_groups(connection: Connection, answer: Table) -> str:
 
 
 @report.command()
-@click.option("--disputed", is_flag=True, help="Only those that scholars contradict each other on.")
+@click.option("--disputed", is_flag=True, help="Only pairs on which scholars disagree.")
 @report_options
 @pass_place
 def verdicts(place: Place, /, **given: Any) -> None:
@@ -289,7 +306,7 @@ def verdicts(place: Place, /, **given: Any) -> None:
             none = "no pair is disputed" if given["disputed"] else "no verdicts yet"
             return f"{none}: imgsim verdict IMAGE IMAGE VERDICT"
         if changed := sum(row[answer.columns.index("changed_since")] for row in answer.rows):
-            warn(f"{changed:,} pairs were judged before the file of one of them was replaced")
+            warn(f"{changed:,} pairs were judged before one of their files changed")
         return ""
 
     _deliver(place, "verdicts", given, title=title, computes=False)
@@ -307,14 +324,14 @@ def verdicts(place: Place, /, **given: Any) -> None:
     type=Similarity(0, 1, min_open=True),
     default=0.95,
     show_default=True,
-    help="What a proposed threshold is to reach.",
+    help="The precision that a proposed threshold must reach.",
 )
 @click.option(
     "--step",
     type=Similarity(0.0001, 1),
     default=0.01,
     show_default=True,
-    help="From one threshold to the next.",
+    help="The step from one threshold to the next.",
 )
 @models_option
 @report_options
@@ -339,7 +356,7 @@ def calibration(place: Place, /, **given: Any) -> int:
         given["labels"] = labels
         refused = labels.refused
         tell_unusable(labels.pairs)
-        show_tally(labels.repeated, "rows repeat another, counted once")
+        show_tally(labels.repeated, "rows repeat another row, counted once")
         for meaning, tally in labels.tallies:
             show_tally(tally, meaning, loud=True)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsim.cli.arguments import Similarity
-from imgsim.cli.output import format_option, show, warn
+from imgsim.cli.output import format_option, show, warn, warn_untrained
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
 
@@ -22,11 +22,21 @@ if TYPE_CHECKING:
 @click.option(
     "--threshold",
     type=Similarity(-1, 1),
-    help="All with at least this similarity (cosine), compared one by one, none missed.",
+    help="All with at least this similarity (cosine); compares every picture, misses none.",
 )
-@click.option("--model", "names", multiple=True, metavar="NAME", help="Repeat for side by side.")
-@click.option("--exact", is_flag=True, help="Compare with every image, without the index.")
-@click.option("--other-documents-only", is_flag=True, help="Leave out the picture's own book.")
+@click.option(
+    "--model",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Repeat to compare models side by side.",
+)
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Compare with every picture instead of using the index.",
+)
+@click.option("--other-documents-only", is_flag=True, help="Only pictures of other books.")
 @format_option
 @pass_place
 def similar(
@@ -56,7 +66,7 @@ def similar(
             answer = search.similar(connection, question, query, model)
             answers[model.name] = answer
             if model.weights == UNTRAINED:
-                warn(f"{model.name} is untrained: its similarities mean nothing")
+                warn_untrained(model.name)
             if reason := search.explain_shortfall(
                 connection, question, query, model, len(answer.rows)
             ):

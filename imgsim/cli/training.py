@@ -23,18 +23,18 @@ BEGIN_RATE, GO_ON_RATE = 1.5e-3, 3e-4
     metavar="NAME",
     default="resnet18-print",
     show_default=True,
-    help="What it begins with: a model, whose training goes on, or an architecture of "
-    "torchvision, such as resnet18, which begins with nothing learnt.",
+    help="Where it starts: a model, which is trained further, or an architecture of "
+    "torchvision, such as resnet18, which starts untrained.",
 )
-@click.option("--weights", metavar="FILE|NAME", help="Begin with these weights of --from instead.")
-@click.option("--teacher", metavar="MODEL", help="A model from which it learns as well.")
+@click.option("--weights", metavar="FILE|NAME", help="Start with these weights of --from instead.")
+@click.option("--teacher", metavar="MODEL", help="A model that it also learns from.")
 @click.option("--steps", type=click.IntRange(1), default=1000, show_default=True)
 @click.option(
     "--batch-size",
     type=click.IntRange(8, 65536),
     default=192,
     show_default=True,
-    help="Pictures in a step, of each two impressions.",
+    help="Pictures in a step; each gives two impressions.",
 )
 @click.option(
     "--sides",
@@ -53,9 +53,9 @@ BEGIN_RATE, GO_ON_RATE = 1.5e-3, 3e-4
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="End after so many epochs without a better one; 0 for never.",
+    help="Stop after so many epochs without improvement; 0 for never.",
 )
-@click.option("--mirror", is_flag=True, help="Take reversed copies for the same picture.")
+@click.option("--mirror", is_flag=True, help="Treat mirrored copies as the same picture.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")
 @click.option(
@@ -67,10 +67,12 @@ BEGIN_RATE, GO_ON_RATE = 1.5e-3, 3e-4
 @click.option(
     "--folder",
     type=FilePath(file_okay=False),
-    help="Keep checkpoints and weights here.  [default: in imgsim's own folder, by --name]",
+    help="Where checkpoints and weights are kept.  [default: in imgsim's own folder, by --name]",
 )
 @click.option(
-    "--fresh", is_flag=True, help="Begin anew where one of that name was left unfinished."
+    "--fresh",
+    is_flag=True,
+    help="Start again instead of resuming an unfinished training of that name.",
 )
 @pass_place
 def train(
@@ -92,7 +94,7 @@ def train(
     folder: Path | None,
     fresh: bool,
 ) -> None:
-    """Teach a network to know a picture again in another impression of it; no labels are needed.
+    """Train a network to recognise a picture in another impression of it; no labels are needed.
 
     It sees two simulated impressions of every picture (inked, worn, cropped, turned, thresholded,
     stamped, shown through), and learns that they belong together and other pictures do not. A few

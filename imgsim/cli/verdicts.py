@@ -10,6 +10,7 @@ import click
 from imgsim.cli.metadata import SOME_REFUSED, table_file
 from imgsim.cli.output import say, show_tally, warn
 from imgsim.cli.place import Place, pass_place
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.reuse.pair_files import PairFile
@@ -17,17 +18,21 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    short_help="Say what two pictures are to each other: same block, copy, same subject, unrelated."
+    short_help="Record how two pictures relate: same block, copy, same subject, unrelated."
 )
 @click.argument("images", nargs=-1, metavar="[IMAGE IMAGE VERDICT]")
 @click.option("--note", metavar="TEXT", help="Why, or anything else worth keeping.")
-@click.option("--by", metavar="NAME", help="Whose verdict.  [default: IMGSIM_SCHOLAR, or you]")
+@click.option(
+    "--by",
+    metavar="NAME",
+    help="Whose verdict it is.  [default: IMGSIM_SCHOLAR, or you]",
+)
 @click.option("--load", "file", type=table_file, metavar="FILE", help="Read many from a table.")
 @pass_place
 def verdict(
     place: Place, images: tuple[str, ...], note: str | None, by: str | None, file: Path | None
 ) -> int:
-    """Say what two stored pictures are to each other.
+    """Record how two stored pictures relate.
 
     VERDICT is one of: same block (or plate), copy, same subject, unrelated. A picture is called by
     its name, path or id. Nothing is overwritten: of each scholar the latest verdict on a pair
@@ -57,7 +62,7 @@ def _tell(recorded: Recorded) -> None:
     given = recorded.given
     both = f"{recorded.name} and {recorded.other_name}"
     if not recorded.added:
-        say(f"{both}: {given.by} says so already: {given.verdict}")
+        say(f"{both}: {given.by} already said so: {given.verdict}")
     elif recorded.before in (None, given.verdict):
         say(f"{both}: {given.verdict}, says {given.by}")
     else:
@@ -68,17 +73,19 @@ def _tell(recorded: Recorded) -> None:
 
 
 def _report(file: Path, loaded: Loaded) -> None:
-    say(f"{file} ({loaded.pairs.file.kind}), {loaded.pairs.rows:,} rows")
+    say(f"{file} ({loaded.pairs.file.kind}), {counted(loaded.pairs.rows, 'row')}")
     say(f"{loaded.added:>9,} verdicts added")
     if loaded.already:
-        say(f"{loaded.already:>9,} stored already")
-    show_tally(loaded.repeated, "rows repeat another, taken once")
+        say(f"{loaded.already:>9,} already stored")
+    show_tally(loaded.repeated, "rows repeat another row, used once")
     show_tally(loaded.outdated, "rows without a date are older than what is stored", loud=True)
     tell_unusable(loaded.pairs)
     for meaning, tally in loaded.tallies:
         show_tally(tally, meaning, loud=True)
     if loaded.disputed:
-        warn(f"{loaded.disputed:,} pairs are disputed: imgsim report verdicts --disputed")
+        verb = "is" if loaded.disputed == 1 else "are"
+        disputed = counted(loaded.disputed, "pair")
+        warn(f"{disputed} {verb} disputed; see imgsim report verdicts --disputed")
 
 
 def tell_unusable(pairs: PairFile) -> None:

@@ -113,9 +113,9 @@ def test_overlap_fills_missing_lists_first_and_sums_to_all_images(imgsim: Imgsim
 @pytest.mark.usefixtures("filled")
 def test_neighbours_are_filled_once(imgsim: Imgsim) -> None:
     assert imgsim("neighbours", "-k", "5").err == (
-        "resnet18: 60 lists filled\nresnet50: 60 lists filled\n"
+        "resnet18: 60 lists computed\nresnet50: 60 lists computed\n"
     )
-    assert "up to date already" in imgsim("neighbours", "-k", "5").err
+    assert "already up to date" in imgsim("neighbours", "-k", "5").err
 
 
 def test_models_are_added_listed_and_removed(imgsim: Imgsim) -> None:

@@ -29,13 +29,13 @@ def test_it_tells_what_it_built_and_what_stood_against_it(
     chain(connection)
     assert lines(imgsim("group")) == [
         "1 group of 4 pictures from 4 books, held together by 3 links",
-        "the largest is group 1, of 4 pictures",
+        "the largest is group 1, with 4 pictures",
     ]
-    assert lines(imgsim("group"))[-1] == "nothing has changed: the groups are as they were"
+    assert lines(imgsim("group"))[-1] == "the groups have not changed"
     assert lines(imgsim("group", "--tightness", 0.5)) == [
         "2 groups of 4 pictures from 4 books, held together by 2 links",
-        "the largest is group 1, of 2 pictures",
-        "1 link between groups that are not tight enough together",
+        "the largest is group 1, with 2 pictures",
+        "skipped 1 link between groups that are too loosely linked",
     ]
     judge(connection, A, D, "unrelated")
     judge(connection, B, C, "same block")
@@ -44,11 +44,8 @@ def test_it_tells_what_it_built_and_what_stood_against_it(
     judge(connection, A, C, "copy", by="Mary Jones")
     judge(connection, A, C, "same block", by="John Smith")
     assert lines(imgsim("group"))[-2:] == [
-        "1 link passed over, which verdicts forbid (1 verdict of same block among them)",
-        (
-            "1 pair on which scholars contradict each other: the evidence decides "
-            "(imgsim report verdicts --disputed)"
-        ),
+        "skipped 1 link that verdicts rule out (1 verdict of same block among them)",
+        ("scholars disagree on 1 pair: the evidence decides (imgsim report verdicts --disputed)"),
     ]
     assert lines(imgsim("group", "--least", 1))[0].startswith("1 group of 3 pictures")
 

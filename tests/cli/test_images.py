@@ -21,9 +21,12 @@ def test_ingest_says_what_came_of_it_and_that_untrained_means_nothing(
     answer = imgsim("ingest", folder, *FAST)
     assert answer.code == 0
     assert answer.out == ""
-    assert "shufflenet_v2_x0_5 is untrained: its likeness means nothing" in answer.err
+    assert (
+        "shufflenet_v2_x0_5 is untrained: its similarities are meaningless, for trying "
+        "things out only" in answer.err
+    )
     assert "        6 new\n" in answer.err
-    assert "        1 other files, passed over\n" in answer.err
+    assert "        1 other files, skipped\n" in answer.err
     assert "        6 unchanged\n" in imgsim("ingest", folder).err
 
 
@@ -97,10 +100,10 @@ def test_remove_asks_first_and_relocate_follows_a_folder(imgsim: Imgsim, folder:
     assert refused.code == 1
     assert "6 images" in refused.err
     assert "give --yes" in refused.err
-    assert imgsim("remove", folder / "below", "--yes").err == "1 images removed\n"
+    assert imgsim("remove", folder / "below", "--yes").err == "1 image removed\n"
     assert imgsim("remove").code == 2
-    assert imgsim("remove", "--missing").err == "no image to remove\n"
+    assert imgsim("remove", "--missing").err == "there is no image to remove\n"
     folder.rename(folder.parent / "new")
     moved = imgsim("relocate", folder, folder.parent / "new")
-    assert moved.err == f"5 images are now under {folder.parent / 'new'}\n"
+    assert moved.err == f"5 images moved to {folder.parent / 'new'}\n"
     assert "        5 unchanged\n" in imgsim("ingest", folder.parent / "new").err

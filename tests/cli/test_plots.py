@@ -93,7 +93,7 @@ def test_untrained_networks_are_named_in_figure_and_message(
 ) -> None:
     connection.execute("update imgsim.model set weights = 'untrained' where name = 'm'")
     answer = imgsim("plot", "grid", "image 1", "--model", "m", "-o", "grid.svg")
-    assert "m is untrained: its similarities mean nothing" in answer.err
+    assert "m is untrained: its similarities are meaningless" in answer.err
     assert "UNTRAINED: the scores of m mean nothing" in (tmp_path / "grid.svg").read_text()
 
 

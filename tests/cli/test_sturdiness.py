@@ -72,7 +72,7 @@ def test_an_empty_path_is_not_the_current_folder(
 ) -> None:
     answer = imgsim(*arguments)
     assert answer.code == 2
-    assert "the path is empty; is a variable unset?" in answer.err
+    assert "the path is empty (perhaps a variable is not set)" in answer.err
 
 
 def test_not_a_number_is_no_threshold(imgsim: Imgsim) -> None:
@@ -109,8 +109,8 @@ def test_failures_of_files_that_are_gone_can_be_forgotten(imgsim: Imgsim, tmp_pa
     (tmp_path / "text.png").write_text("no picture")
     assert imgsim("ingest", tmp_path, *FAST).code == 3
     (bad / "empty.png").unlink()
-    assert imgsim("remove", "--missing", "--yes").err == "1 recorded failures forgotten\n"
-    assert imgsim("remove", tmp_path, "--yes").err == "1 recorded failures forgotten\n"
+    assert imgsim("remove", "--missing", "--yes").err == "1 recorded failure removed\n"
+    assert imgsim("remove", tmp_path, "--yes").err == "1 recorded failure removed\n"
     assert "no failures" in imgsim("report", "failures").err
 
 

@@ -127,7 +127,7 @@ def test_images_with_verdicts_are_removed_only_with_these(
     assert "--with-verdicts" in answer.err
     answer = imgsim("remove", "/scans/1", "--yes", "--with-verdicts")
     assert answer.code == 0
-    assert "1 images removed, 1 verdicts too\n" in answer.err
+    assert "1 image removed, 1 verdict too\n" in answer.err
     assert connection.execute("select count(*) from imgsim.verdict").fetchone() == (0,)
 
 

@@ -352,7 +352,7 @@ def test_removing_takes_everything_of_an_image_and_relocating_nothing(
 def test_relocating_onto_stored_paths_is_refused(connection: Connection, folder: Path) -> None:
     shutil.copytree(folder, folder.parent / "copies")
     take_in(connection, folder, folder.parent / "copies")
-    with pytest.raises(ImgsimError, match="is stored already"):
+    with pytest.raises(ImgsimError, match="is already stored"):
         upkeep.relocate(connection, str(folder), str(folder.parent / "copies"))
     with pytest.raises(ImgsimError, match="no image is stored under"):
         upkeep.relocate(connection, "/nowhere", str(folder))

@@ -74,7 +74,7 @@ def test_reports_say_when_the_groups_are_older_than_what_is_known(
     assert "older" not in imgsim("report", "groups").err
     verify(connection, A, C, 0.99)
     judge(connection, A, C, "same block")
-    older = "the groups are older than 1 verification, 1 verdict; build them again"
+    older = "the groups do not include 1 verification, 1 verdict; build them again"
     assert older in imgsim("report", "groups").err
     assert older in imgsim("report", "reuse").err
     assert older in imgsim("export", "groups", "-o", tmp_path).err

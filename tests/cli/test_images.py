@@ -51,7 +51,7 @@ def test_failed_files_are_counted_by_reason_and_the_code_is_3(imgsim: Imgsim, fo
 def test_a_dry_run_says_what_would_be_done(imgsim: Imgsim, folder: Path) -> None:
     answer = imgsim("ingest", folder, "--dry-run")
     assert answer.code == 0
-    assert answer.err == "would be done:\n        6 new\n"
+    assert answer.err == "this would be done:\n        6 new\n"
     assert "none yet" in imgsim("doctor").out
 
 

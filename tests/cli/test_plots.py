@@ -140,7 +140,7 @@ def test_figures_of_groups_say_when_the_groups_are_old(
     for command in (("group", "1"), ("reuse",)):
         answer = imgsim("plot", *command)
         assert answer.code == 0
-        assert "the groups are older than 1 verdict" in answer.err
+        assert "the groups do not include 1 verdict" in answer.err
 
 
 def test_an_overlay_is_of_any_two_image_files(

@@ -73,7 +73,7 @@ def test_files_are_not_overwritten_unasked_and_odd_endings_are_told(
     assert again.code == 1
     assert "is there already" in again.err
     assert imgsim("report", "overlap", "-o", target, "--force").code == 0
-    assert "tells no format" in imgsim("report", "overlap", "-o", tmp_path / "a.xyz").err
+    assert "cannot tell the format" in imgsim("report", "overlap", "-o", tmp_path / "a.xyz").err
     assert (
         "does not exist" in imgsim("report", "overlap", "-o", tmp_path / "no" / "no" / "a.csv").err
     )

@@ -52,7 +52,7 @@ def test_a_terminal_shows_rank_similarity_and_name_whatever_its_width(
     for part in ("rank", "similarity", "0.9999+", "990000030500910_0", "year", "1757", "The com"):
         assert part in text
     if width == 80:
-        assert "too narrow here for: ecco id, page number, image id, path" in text.replace(
+        assert "not shown, for lack of width: ecco id, page number, image id, path" in text.replace(
             "\n", " "
         )
 

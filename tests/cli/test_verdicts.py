@@ -28,7 +28,7 @@ def _images(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_verdict_is_said_back_with_whoever_says_otherwise(imgsim: Imgsim) -> None:
     first = imgsim("verdict", "image 1", "image 2", "same", "block", "--note", "worn")
     assert (first.code, first.err) == (0, "image 1 and image 2: same block, says Ann\n")
-    assert "Ann says so already" in imgsim("verdict", "2", "1", "same-block").err
+    assert "Ann already said so" in imgsim("verdict", "2", "1", "same-block").err
     other = imgsim("verdict", "image 1", "image 2", "copy", "--by", "Ben")
     assert "note: disputed: Ann says same block\n" in other.err
     again = imgsim("verdict", "image 1", "image 2", "copy")
@@ -68,7 +68,7 @@ def test_a_table_with_bad_rows_is_code_3_and_each_is_told(imgsim: Imgsim, tmp_pa
     assert "          line 5: as line 2\n" in answer.err
     file.write_text("image,other,verdict\n1,2,copy\n")
     again = imgsim("verdict", "--load", file)
-    assert (again.code, "        1 stored already\n" in again.err) == (0, True)
+    assert (again.code, "        1 already stored\n" in again.err) == (0, True)
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
@@ -82,7 +82,7 @@ def test_what_is_exported_loads_to_the_same_with_its_history(
     assert imgsim("export", "verdicts", "--output", file).code == 0
     query = b"select image_id, other_id, verdict, note, by, at from imgsim.verdict order by at"
     before = connection.execute(query).fetchall()
-    assert "        3 stored already\n" in imgsim("verdict", "--load", file).err
+    assert "        3 already stored\n" in imgsim("verdict", "--load", file).err
     assert connection.execute(query).fetchall() == before
     connection.execute("delete from imgsim.verdict")
     assert "        3 verdicts added\n" in imgsim("verdict", "--load", file).err

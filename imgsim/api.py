@@ -121,7 +121,7 @@ class Store:
             by: whose verdict; by default `IMGSIM_SCHOLAR`, or the account's name.
 
         Raises:
-            ImgsimError: it is no verdict, or there are no two such images.
+            ImgsimError: it is not a verdict, or there are no two such images.
         """
         verdicts.record(self.connection, str(image), str(other), verdict, note=note, by=by)
 

@@ -231,7 +231,7 @@ def reuse_groups(connection: Connection, *, by: str = "span", least_books: int =
     """
     groups.status(connection)
     if by not in GROUPS_BY:
-        raise ImgsimError(f"groups cannot be sorted by {by}", f"choose from {', '.join(GROUPS_BY)}")
+        raise ImgsimError(f"cannot sort groups by {by}", f"choose from {', '.join(GROUPS_BY)}")
     return table(
         connection,
         f"""
@@ -384,7 +384,7 @@ def _image_ids(connection: Connection, where: Sequence[str]) -> list[int]:
     )
     if not answer.rows:
         raise NotFoundError(
-            f"no image meets {' and '.join(where)}", "imgsim report coverage shows what is loaded"
+            f"no image meets {' and '.join(where)}", "see what is loaded: imgsim report coverage"
         )
     return [row[0] for row in answer.rows]
 
@@ -394,12 +394,15 @@ def _parsed(condition: str) -> tuple[str, str, str | int]:
     columns = (*NUMBER_COLUMNS, *TEXT_COLUMNS)
     if match is None or match[1] not in columns:
         raise ImgsimError(
-            f"the condition {condition!r} cannot be read",
+            f"cannot read the condition {condition!r}",
             f"write COLUMN=VALUE (or <, <=, >, >=, <>, ~) with one of: {', '.join(columns)}",
         )
     column, operator, text = match.groups()
     if column in TEXT_COLUMNS:
         return column, operator, NORMAL_FORMS.get(column, str)(text) or text
     if not re.fullmatch(r"-?\d{1,18}", text) or operator == "~":
-        raise ImgsimError(f"the condition {condition!r} wants a number", f"such as {column}>=1750")
+        raise ImgsimError(
+            f"cannot use the condition {condition!r}: {column} is a number",
+            f"give one such as {column}>=1750",
+        )
     return column, operator, int(text)

@@ -60,13 +60,13 @@ class Network:
 
 
 def architectures() -> list[str]:
-    """Every classification network of torchvision that can be used."""
+    """Returns the names of torchvision's usable classification networks."""
     names = torchvision.models.list_models(module=torchvision.models)
     return sorted(name for name in names if not name.startswith("quantized"))
 
 
 def load(architecture: str, weights: str = PRETRAINED) -> Network:
-    """Build a network with its weights.
+    """Returns a network with its weights.
 
     Args:
         weights: torchvision's name of pretrained weights, the name of bundled ones, the word
@@ -90,8 +90,8 @@ def load(architecture: str, weights: str = PRETRAINED) -> Network:
 
 
 def find_weights(architecture: str, weights: str = PRETRAINED) -> Weights:
-    """Find pretrained weights in torch's cache, or download them there; or a file as it is, or
-    those that come with imgsim.
+    """Returns pretrained weights, downloaded if torch's cache lacks them, a file as it is, or
+    weights that come with imgsim.
 
     Raises:
         WeightsError: they can neither be found nor downloaded, or their hash is not theirs.
@@ -106,19 +106,19 @@ def find_weights(architecture: str, weights: str = PRETRAINED) -> Weights:
         own = [name for name, fits in bundled.BUNDLED.items() if fits == architecture]
         names = [*torchvision.models.get_model_weights(architecture).__members__, *own]
         raise WeightsError(
-            f"{weights} is neither a file nor weights of {architecture}",
+            f"cannot find weights {weights}: neither a file nor weights of {architecture}",
             f"give a file of weights, `untrained`, or one of: {', '.join(names)}",
         )
     return Weights(str(file.absolute()), file.absolute(), _hash_of_file(file))
 
 
 def pretrained_url(architecture: str, weights: str) -> str:
-    """Where torchvision's weights of that name are to be had."""
+    """Returns the URL of torchvision's weights of that name."""
     return str(torchvision.models.get_model_weights(architecture)[weights].url)
 
 
 def without_head(module: nn.Module) -> nn.Module:
-    """The network up to its pooled feature: the input of the classification head's first layer.
+    """Returns the network up to its pooled feature, the input of the head's first layer.
 
     VGG and AlexNet flatten a map instead of pooling it, and SqueezeNet pools class scores: of
     these, the mean over the last feature map.
@@ -141,7 +141,7 @@ def without_head(module: nn.Module) -> nn.Module:
 
 
 def first_convolution(module: nn.Module) -> tuple[nn.Module, str, nn.Conv2d]:
-    """The convolution that meets the pictures: the module it is in, its name there, and itself.
+    """Returns the first convolution: the module it is in, its name there, and itself.
 
     Raises:
         NotFoundError: there is none.
@@ -154,7 +154,7 @@ def first_convolution(module: nn.Module) -> tuple[nn.Module, str, nn.Conv2d]:
 
 
 def take_ink(module: nn.Module) -> None:
-    """Make a network of three channels take one: ink, from 0 for white to 1 for black.
+    """Makes a network of three channels take one: ink, from 0 for white to 1 for black.
 
     It then sees of a grey picture what it saw before, but for a shift of what surrounds it:
     zeros were a middle grey there, and are white now.
@@ -178,7 +178,7 @@ def take_ink(module: nn.Module) -> None:
 
 
 def begun(architecture: str, seed: int) -> Network:
-    """A network that has learnt nothing yet, for ink; without its head.
+    """Returns an untrained network for ink, without its head.
 
     Raises:
         NotFoundError: torchvision has no such architecture, or it cannot be used.
@@ -202,7 +202,7 @@ def check(architecture: str) -> None:
     """
     if architecture not in architectures():
         raise NotFoundError(
-            f"torchvision has no classification network {architecture!r}",
+            f"cannot load {architecture!r}: torchvision has no classification network of that name",
             "for example resnet18, resnet50, convnext_tiny, efficientnet_b0, vit_b_16",
         )
 
@@ -239,7 +239,7 @@ def _filled(architecture: str, weights: Weights) -> nn.Module:
         raise WeightsError(
             f"{weights.file} does not hold weights of {architecture}: "
             f"{len(missing)} layers missing, {len(unfit)} of another shape (such as {example})",
-            "see that --model and --weights belong together",
+            "check that --model and --weights belong together",
         )
     fitting = {k: v for k, v in state.items() if k in expected and expected[k].shape == v.shape}
     module.load_state_dict(fitting, strict=False)
@@ -247,7 +247,7 @@ def _filled(architecture: str, weights: Weights) -> nn.Module:
 
 
 def _match_channels(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
-    """Make the network take one channel if the weights do."""
+    """Makes the network take one channel if the weights do."""
     _, _, first = first_convolution(module)
     name = next(name for name, layer in module.named_modules() if layer is first)
     given = state.get(f"{name}.weight")
@@ -269,7 +269,7 @@ def _state(weights: Weights) -> dict[str, torch.Tensor]:
             loaded = loaded[wrapper]
     if not isinstance(loaded, dict) or not all(torch.is_tensor(v) for v in loaded.values()):
         raise WeightsError(
-            f"{weights.file} holds no state dict",
+            f"cannot read weights from {weights.file}: it holds no state dict",
             "write one with torch.save(model.state_dict(), …)",
         )
     return {key.removeprefix("module."): v for key, v in bundled.unpacked(loaded).items()}

@@ -28,17 +28,17 @@ BUNDLED: Mapping[str, str] = {"resnet18-print": "resnet18", "resnet50-print": "r
 
 
 def path(name: str) -> Path:
-    """Where they lie."""
+    """Returns the file of the weights of that name."""
     return FOLDER / f"{name}.pt"
 
 
 def provenance(name: str) -> dict[str, Any]:
-    """How they were trained: recipe, pictures, what came of it, and their file's SHA-256."""
+    """Returns how they were trained: recipe, pictures, results, and their file's SHA-256."""
     return cast(dict[str, Any], json.loads(path(name).with_suffix(".json").read_text("utf-8")))
 
 
 def checked(name: str) -> str:
-    """The SHA-256 of the file, which is what it should be.
+    """Returns the SHA-256 of the file, after checking it.
 
     Raises:
         WeightsError: the file is missing, or damaged.
@@ -48,9 +48,7 @@ def checked(name: str) -> str:
         digest = hashlib.sha256(path(name).read_bytes()).hexdigest()
         expected = str(provenance(name)["sha256"])
     except (OSError, ValueError, KeyError) as exc:
-        raise WeightsError(
-            f"the weights that come with imgsim cannot be read: {exc}", advice
-        ) from exc
+        raise WeightsError(f"cannot read the weights that come with imgsim: {exc}", advice) from exc
     if digest != expected:
         raise WeightsError(
             f"{path(name)} is damaged: its SHA-256 begins with {digest[:8]}, not {expected[:8]}",
@@ -60,7 +58,7 @@ def checked(name: str) -> str:
 
 
 def packed(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A network's state in a fourth of its size; `unpacked` gives what it then is."""
+    """Returns a network's state in a quarter of its size, for `unpacked`."""
     import torch
 
     kept: dict[str, torch.Tensor] = {}

@@ -1,4 +1,4 @@
-"""Batches of pixels to unit vectors, on whatever device there is."""
+"""Turns batches of pixels into unit vectors, on the best device available."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def choose_device(name: str = "auto") -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as exc:
         raise ImgsimError(
-            f"the device {name!r} cannot be used: {str(exc).splitlines()[0]}",
-            "leave --device out to take the best there is, or give --device cpu",
+            f"cannot use the device {name!r}: {str(exc).splitlines()[0]}",
+            "omit --device to use the best there is, or give --device cpu",
         ) from exc
     return device
 
@@ -68,7 +68,7 @@ def choose_devices(name: str = "auto") -> list[torch.device]:
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """float32, or bfloat16 where the device multiplies it in hardware."""
+    """Returns float32, or bfloat16 where the device has hardware for it."""
     if name == "auto":
         fast = _has_bfloat16(device)
         return torch.bfloat16 if fast else torch.float32
@@ -126,7 +126,7 @@ class Embedder:
         names: Sequence[str],
         on_time: OnTime = lambda name, seconds: None,
     ) -> dict[str, npt.NDArray[np.float32]]:
-        """Unit vectors of a batch, for each of the named models.
+        """Returns unit vectors of a batch, for each of the named models.
 
         Args:
             pixels: uint8 pictures of one height and width, (h, w) or (h, w, 3).
@@ -170,7 +170,7 @@ class Embedder:
                     self._forwards[name] = inference.compiled(forward, batch)
 
     def _batch(self, pixels: Sequence[npt.NDArray[np.uint8]], channels: int) -> torch.Tensor:
-        """Pictures as networks of that many channels take them."""
+        """Returns pictures as networks of that many channels take them."""
         if channels == 1:
             grey = [
                 p if p.ndim == 2 else np.asarray(Image.fromarray(p).convert("L")) for p in pixels
@@ -211,11 +211,11 @@ class Streams:
         self._pool = ThreadPoolExecutor(self.count, "embed", self._begin)
 
     def submit(self, work: Callable[[Embedder], Result]) -> Future[Result]:
-        """Have some thread do work with its device's embedder."""
+        """Runs work on one of the threads, with its device's embedder."""
         return self._pool.submit(lambda: work(self._own.embedder))
 
     def close(self) -> None:
-        """End the threads; what they have not begun is not done."""
+        """Ends the threads; work that has not begun is dropped."""
         self._pool.shutdown(cancel_futures=True)
         torch.set_num_threads(self._before)
 

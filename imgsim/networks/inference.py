@@ -32,7 +32,7 @@ Forward = Callable[[torch.Tensor], torch.Tensor]
 
 
 def made_fast(network: Network, device: torch.device, precision: torch.dtype) -> Forward:
-    """A copy of the network on a device: normalised float32 pictures in, float32 vectors out.
+    """Returns a copy of the network on a device: normalised float32 pictures in, vectors out.
 
     Args:
         precision: in which it multiplies. Layers that need more keep float32.
@@ -54,7 +54,7 @@ def can_compile(device: torch.device) -> bool:
 
 
 def compiled(forward: Forward, batch: torch.Tensor) -> Forward:
-    """The network compiled for batches of any shape, if that is faster with this one.
+    """Returns the network compiled for batches of any shape, if that is faster with this one.
 
     Takes up to a minute. What fails or gains nothing is given back as it was.
     """
@@ -159,7 +159,7 @@ def _is_plain(module: nn.Module) -> bool:
 
 
 def _seconds(forward: Forward, batch: torch.Tensor) -> float:
-    """The least time that a batch takes."""
+    """Returns the shortest of a few timings of one batch, in seconds."""
     taken = []
     for _ in range(4):
         began = time.perf_counter()

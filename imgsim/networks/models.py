@@ -56,7 +56,7 @@ class Wanted:
 
 
 def stored(connection: Connection) -> list[Model]:
-    """The models of the store, in the order they were added."""
+    """Returns the models of the store, in the order they were added."""
     rows = connection.execute(
         """
         select model_id, name, architecture, dimension, weights, weights_sha256,
@@ -69,7 +69,7 @@ def stored(connection: Connection) -> list[Model]:
 
 
 def named(connection: Connection, name: str) -> Model:
-    """The stored model of that name.
+    """Returns the stored model of that name.
 
     Raises:
         NotFoundError: there is none.
@@ -79,7 +79,7 @@ def named(connection: Connection, name: str) -> Model:
         if model.name == name:
             return model
     have = ", ".join(model.name for model in models) or "none yet"
-    raise NotFoundError(f"no model is called {name!r}; there are: {have}", "imgsim model list")
+    raise NotFoundError(f"the store has no model {name!r}; it has: {have}", "imgsim model list")
 
 
 def chosen(connection: Connection, names: Sequence[str]) -> list[Model]:
@@ -102,20 +102,20 @@ def chosen_pair(connection: Connection, names: Sequence[str]) -> tuple[Model, Mo
     """
     if names:
         if len(names) != 2:
-            raise ImgsimError(f"{len(names)} models are named", "two are compared: name two")
+            raise ImgsimError(f"cannot compare {len(names)} models", "name two")
         return named(connection, names[0]), named(connection, names[1])
     first, second = _default(connection, 1), _default(connection, 2)
     if first == second:
         raise NotFoundError(
-            f"the store has one model, {first.name}, and two are compared",
-            "add another, and embed with it: imgsim ingest --model NAME FOLDER",
+            f"cannot compare two models: the store has one, {first.name}",
+            "add a second one: imgsim ingest --model NAME FOLDER",
         )
     return first, second
 
 
 def _default(connection: Connection, place: int | None = None) -> Model:
     if not stored(connection):
-        raise NotFoundError("the store is empty", "take pictures in first: imgsim ingest FOLDER")
+        raise NotFoundError("the store is empty", "add pictures first: imgsim ingest FOLDER")
     row = connection.execute("select imgsim.default_model(%s::integer)", [place]).fetchone()
     assert row
     return named(connection, row[0])
@@ -159,7 +159,7 @@ def network_of(model: Model, weights: str | None = None) -> Network:
             f"the vectors of {model.name} in this store were made with other weights: "
             f"{model.weights} ({model.weights_sha256[:8]}), "
             f"not {network.weights.name} ({network.weights.sha256[:8]})",
-            f"leave --weights out to go on as before, or keep both: "
+            f"omit --weights to continue as before, or keep both: "
             f"imgsim model add {model.architecture} --name OTHER --weights …",
         )
     return network
@@ -251,7 +251,7 @@ def _same(what: str, known: Model, before: str, now: str) -> None:
     if before != now:
         raise ImgsimError(
             f"the vectors of {known.name} in this store were made with {what} {before}, not {now}",
-            f"leave the option out to go on as before, or keep both under two names: "
+            f"omit the option to continue as before, or keep both under two names: "
             f"imgsim model add {known.architecture} --name OTHER …",
         )
 

@@ -118,7 +118,7 @@ def arrange(ranking: Ranking, width: str) -> Layout:
         if layout:
             return layout
     raise ImgsimError(
-        f"{len(ranking.matches)} pictures cannot be placed without overlap",
+        f"cannot place {len(ranking.matches)} pictures without overlap",
         "ask for fewer with -k" + (", or give --width double" if width == "single" else ""),
     )
 

@@ -29,7 +29,9 @@ def draw_overlap(table: Overlap, width: str = "single") -> Drawing:
     """
     total = sum(images for _, images, _ in table.rows)
     if not total:
-        raise ImgsimError("there is no image with neighbours under both models", "imgsim ingest …")
+        raise ImgsimError(
+            "no image has neighbours under both models", "compute them: imgsim neighbours"
+        )
     page = Page(style.WIDTHS[width])
     y = page.heading(
         f"How many of their {table.k} nearest do two models share?",
@@ -76,7 +78,7 @@ def draw_threshold(
         ImgsimError: there is nothing to count.
     """
     if not any(counts.values()):
-        raise ImgsimError("there is no model to count for", "take pictures in: imgsim ingest …")
+        raise ImgsimError("the store has no model", "add pictures first: imgsim ingest FOLDER")
     page = Page(style.WIDTHS[width])
     models = list(counts)
     y = page.heading("What choosing a threshold means", _threshold_notes(counts), models)

@@ -76,8 +76,8 @@ def image_map(
     if image is not None:
         if search.find_query(connection, image).image_id is None:
             raise NotFoundError(
-                f"{image} is not in the store, and the map shows what is",
-                f"take it in first: imgsim ingest {image}",
+                f"cannot mark {image} on the map: it is not in the store",
+                f"add it first: imgsim ingest {image}",
             )
         question = search.Question(image, min_similarity=threshold)
         rankings = {m.name: plots.ranking(connection, question, m) for m in chosen}

@@ -154,7 +154,7 @@ def classes(connection: Connection, column: str) -> dict[int, str | int | None]:
     """
     if column not in CLASS_COLUMNS:
         raise ImgsimError(
-            f"a map cannot be coloured by {column!r}", f"give one of: {', '.join(CLASS_COLUMNS)}"
+            f"cannot colour a map by {column!r}", f"give one of: {', '.join(CLASS_COLUMNS)}"
         )
     answer = table(
         connection,

@@ -42,7 +42,7 @@ def draw_grid(rankings: Sequence[Ranking], width: str = "double") -> Drawing:
         width: `single` or `double` column.
     """
     if not rankings:
-        raise ImgsimError("there is no ranking to draw", "name at least one model")
+        raise ImgsimError("cannot draw without a model", "name at least one model")
     page = Page(style.WIDTHS[width])
     models = [ranking.model for ranking in rankings]
     y = page.heading(

@@ -80,7 +80,7 @@ def gather_ladder(
     if total < 2:
         raise ImgsimError(
             f"{model.name} has vectors of {total} images, and a pair takes two",
-            f"take pictures in first: imgsim ingest --model {model.name} FOLDER",
+            f"add pictures first: imgsim ingest --model {model.name} FOLDER",
         )
     rows = np.sort(np.random.default_rng(seed).permutation(total)[:SAMPLE])
     found = [_apart(near, pairs) for near in _nearest_to(vectors, rows, rungs)]

@@ -116,7 +116,9 @@ def gather_overlay(
     """
     queries = [search.find_query(connection, text) for text in (image, other)]
     if queries[0].image_id is not None and queries[0].image_id == queries[1].image_id:
-        raise ImgsimError(f"{image} and {other} are one picture of the store", "give two")
+        raise ImgsimError(
+            f"{image} and {other} are the same stored picture", "give two different ones"
+        )
     sides, found = [], []
     for query, called in zip(queries, (image, other), strict=True):
         side, its_features = _side(gather.illustration_of(connection, query), called)

@@ -62,7 +62,9 @@ def umap(vectors: Vectors, seed: int = 1) -> Projection:
         ImgsimError: the package umap-learn is not there, or there are too few images.
     """
     if len(vectors.ids) < 4:
-        raise ImgsimError(f"UMAP cannot place {len(vectors.ids)} images", "leave --method out")
+        raise ImgsimError(
+            f"cannot draw {len(vectors.ids)} images by UMAP: it needs at least 4", "omit --method"
+        )
     try:
         from umap import UMAP
     except ImportError as exc:

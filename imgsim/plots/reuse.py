@@ -114,12 +114,12 @@ def _nothing_later(connection: Connection) -> ImgsimError:
     if not count:
         return ImgsimError(
             "there are no groups of re-use: no two pictures are linked",
-            "verify what is alike, and build them: imgsim verify, then imgsim group",
+            "verify pairs and build groups: imgsim verify, then imgsim group",
         )
     if not dated:
         return ImgsimError(
             f"no year is known of any picture of the {count:,} groups, so none is known as re-used",
-            "bring in the books: imgsim metadata load FILE",
+            "load the books: imgsim metadata load FILE",
         )
     return ImgsimError(
         f"no picture of the {count:,} groups is known to appear again in a later year",

@@ -98,7 +98,7 @@ def _heading(
     what = f"{count:,} picture{'' if count == 1 else 's'} like {ranking.query.name}{span}"
     left_out = len(everything) - MOST_SHOWN[width]
     notes = [
-        f"Similarity (cosine) of {threshold:g} or more by {style.label(ranking.model)}",
+        f"Similarity (cosine) of at least {threshold:g} by {style.label(ranking.model)}",
         f"The {MOST_SHOWN[width]} most like it are shown, {left_out:,} more as dots at their years"
         if left_out > 0
         else "",

@@ -44,15 +44,15 @@ class Labels:
 
     @property
     def refused(self) -> int:
-        """How many rows could not be used."""
+        """Returns how many rows could not be used."""
         return self.pairs.refused + sum(tally.count for _, tally in self.tallies)
 
     @property
     def tallies(self) -> tuple[tuple[str, Tally], ...]:
-        """What is wrong with rows that do name two images, in words, and with which."""
+        """Returns what is wrong with rows that name two images, in words, with examples."""
         return (
-            ("rows say neither yes nor no nor a verdict, left out", self.no_label),
-            ("rows contradict each other, left out", self.contradictions),
+            ("rows skipped: they say neither yes, no, nor a verdict", self.no_label),
+            ("rows skipped: they contradict each other", self.contradictions),
         )
 
 
@@ -81,8 +81,8 @@ def read_labels(connection: Connection, path: Path) -> Labels:
     if not labels.same:
         examples = [e for _, t in (*pairs.tallies, *labels.tallies) for e in t.examples]
         raise ImgsimError(
-            f"no row of {path} can be used" + (f": {examples[0]}" if examples else ""),
-            "see that image and other name stored pictures, and same says yes or no",
+            f"cannot use any row of {path}" + (f": {examples[0]}" if examples else ""),
+            "image and other must name stored pictures, and same must say yes or no",
         )
     return labels
 
@@ -98,7 +98,7 @@ def refuse_unusable(labels: Labels) -> None:
         example = next(tally.examples[0] for _, tally in tallies if tally.examples)
         raise ImgsimError(
             f"{labels.refused:,} rows of {labels.pairs.file.path} cannot be used: {example}",
-            "put them right, or take them out",
+            "correct them, or remove them from the file",
         )
 
 
@@ -176,17 +176,17 @@ def cautions(answer: Table) -> list[str]:
     said = []
     if min(same, labelled - same) < FEW:
         said.append(
-            f"{same:,} labelled pairs are of one block and {labelled - same:,} are not: with fewer "
-            f"than {FEW} of either, the intervals are too wide to choose a threshold by"
+            f"the intervals are too wide to choose a threshold: of the labelled pairs {same:,} are "
+            f"of one block and {labelled - same:,} are not, and {FEW} of each are needed"
         )
     for score, (of_score, _) in counts.items():
         if of_score < labelled:
             remedy = "imgsim verify" if score == "evidence" else "imgsim neighbours"
             said.append(f"{score} is known for {of_score:,} of {labelled:,} pairs: {remedy}")
     if "evidence" not in counts:
-        said.append("none of the labelled pairs is verified: imgsim verify")
+        said.append("no labelled pair is verified yet: imgsim verify")
     said.append(
-        "this holds for pairs like those labelled, not for all pairs: labelled are mostly those "
+        "this is true of pairs like the labelled ones, not of all pairs: most labelled pairs come "
         "from the top of the lists"
     )
     return said

@@ -123,7 +123,7 @@ def status(connection: Connection) -> Status:
         """
     ).fetchone()
     if row is None:
-        raise ImgsimError("no groups have been built yet", "build them with: imgsim group")
+        raise ImgsimError("no groups have been built yet", "build them: imgsim group")
     return Status(*row)
 
 
@@ -133,8 +133,8 @@ def _require_evidence(connection: Connection) -> None:
     ).fetchone()
     if row == (False,):
         raise ImgsimError(
-            "there is nothing to build groups from: no pair has been verified, or judged by anyone",
-            "verify what is alike with: imgsim verify",
+            "cannot build groups: no pair has been verified or judged yet",
+            "verify pairs first: imgsim verify",
         )
 
 

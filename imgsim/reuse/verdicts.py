@@ -78,17 +78,17 @@ class Loaded:
 
     @property
     def refused(self) -> int:
-        """How many rows could not be used."""
+        """Returns how many rows could not be used."""
         return self.pairs.refused + sum(tally.count for _, tally in self.tallies)
 
     @property
     def tallies(self) -> tuple[tuple[str, Tally], ...]:
-        """What is wrong with rows that do name two images, in words, and with which."""
+        """Returns what is wrong with rows that name two images, in words, with examples."""
         words = ", ".join(VERDICTS)
         return (
-            (f"rows say none of {words}, left out", self.no_verdict),
-            ("rows have a date that cannot be one, left out", self.unread_dates),
-            ("rows contradict another of the same scholar, left out", self.contradictions),
+            (f"rows skipped: the verdict is none of {words}", self.no_verdict),
+            ("rows skipped: the date cannot be read", self.unread_dates),
+            ("rows skipped: they contradict another row of the same scholar", self.contradictions),
         )
 
 
@@ -104,12 +104,12 @@ def scholar(environ: Mapping[str, str] = os.environ) -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError) as exc:
         raise ImgsimError(
-            "whose verdict is it? This account has no name", "give --by NAME, or set IMGSIM_SCHOLAR"
+            "cannot tell whose verdict this is", "give --by NAME, or set IMGSIM_SCHOLAR"
         ) from exc
 
 
 def verdict_meant(text: str) -> str | None:
-    """The verdict that a text says, if it says one.
+    """Returns the verdict that a text names, or None.
 
     >>> verdict_meant("Same-Block"), verdict_meant(" plate "), verdict_meant("perhaps")
     ('same block', 'same block', None)
@@ -128,7 +128,7 @@ def record(
     note: str | None = None,
     by: str | None = None,
 ) -> Recorded:
-    """Add one verdict on two stored images, called by name, path or id, whichever way round.
+    """Adds one verdict on two stored images, named by name, path or id, in either order.
 
     Raises:
         ImgsimError: it is no verdict, nobody is named, or both are the same image.
@@ -136,13 +136,13 @@ def record(
     """
     said = verdict_meant(verdict)
     if said is None:
-        raise ImgsimError(f"{verdict!r} is no verdict", f"give one of: {', '.join(VERDICTS)}")
+        raise ImgsimError(f"{verdict!r} is not a verdict", f"give one of: {', '.join(VERDICTS)}")
     who = scholar() if by is None else by.strip()
     if not who:
         raise ImgsimError("the name of the scholar is empty", "give --by NAME")
     least, greatest = sorted(_stored(connection, (image, other)))
     if least == greatest:
-        raise ImgsimError(f"{image} and {other} are one image", "give two different ones")
+        raise ImgsimError(f"{image} and {other} are the same image", "give two different ones")
     given = Given(least, greatest, said, (note or "").strip() or None, who)
     with turn(connection, "imgsim.verdict", 0), connection.transaction():
         before = _current(connection, given)
@@ -183,7 +183,7 @@ def load(connection: Connection, path: Path, by: str | None = None) -> Loaded:
 
 
 def count_on(connection: Connection, image_ids: Sequence[int]) -> int:
-    """How many verdicts there are on these images."""
+    """Returns how many verdicts there are on these images."""
     row = connection.execute(
         """
         select count(*)
@@ -196,7 +196,7 @@ def count_on(connection: Connection, image_ids: Sequence[int]) -> int:
 
 
 def forget(connection: Connection, image_ids: Sequence[int]) -> int:
-    """Delete the verdicts on these images, with their history; how many."""
+    """Deletes the verdicts on these images, with their history; returns how many."""
     return connection.execute(
         "delete from imgsim.verdict where image_id = any(%(ids)s) or other_id = any(%(ids)s)",
         {"ids": list(image_ids)},

@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.5
 
 
 def build(connection: Connection, model: Model, on_progress: Progress = silent) -> bool:
-    """Build the index of a model where it is missing, or was left unfinished.
+    """Builds the index of a model if it is missing or unfinished.
 
     The memory is set for this build alone, to what the vectors need, at most the server's shared
     buffers (or its own maintenance_work_mem, if that is more). PostgreSQL chooses how many
@@ -48,7 +48,7 @@ def build(connection: Connection, model: Model, on_progress: Progress = silent) 
 
 
 def memory_for(connection: Connection, vectors: int, dimension: int) -> int:
-    """Bytes of maintenance_work_mem in which a graph of so many half vectors is built.
+    """Returns the bytes of maintenance_work_mem needed to build a graph of so many half vectors.
 
     A parallel build takes all of it at once as shared memory: not more than is needed, then.
     """
@@ -84,7 +84,7 @@ def _count(connection: Connection, model: Model) -> int:
 def _told(
     connection: Connection, model: Model, vectors: int, on_progress: Progress
 ) -> Iterator[None]:
-    """Tell how far a build in this connection is, as seen from another, while it lasts."""
+    """Reports the progress of a build in this connection, as seen from another."""
     if on_progress is silent:
         yield
         return

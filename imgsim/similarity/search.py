@@ -37,7 +37,7 @@ class Question:
 
     @property
     def asked(self) -> int | None:
-        """How many answers are wanted; None for all above the threshold."""
+        """Returns how many answers are wanted; None for all above the threshold."""
         return self.k or (NEIGHBOURS if self.min_similarity is None else None)
 
 
@@ -50,7 +50,7 @@ class Query:
 
 
 def find_query(connection: Connection, image: str) -> Query:
-    """The picture meant by a stored name, path or id, or by the path of any image file.
+    """Returns the picture meant by a stored name, path or id, or by the path of an image file.
 
     Raises:
         NotFoundError: it is none of these, or several images bear the name.
@@ -64,7 +64,7 @@ def find_query(connection: Connection, image: str) -> Query:
             if stem and stem != image:
                 return find_query(connection, stem)
             raise NotFoundError(
-                f"no image is called {image!r}, and there is no such file",
+                f"cannot find {image!r}: no stored image has this name, and no such file exists",
                 exc.diag.message_hint or "",
             ) from exc
     return _query_of_file(connection, os.path.realpath(image))
@@ -89,7 +89,7 @@ def _query_of_file(connection: Connection, path: str) -> Query:
 
 
 def similar(connection: Connection, question: Question, query: Query, model: models.Model) -> Table:
-    """The stored images most like the query, as `imgsim.similar` ranks them, with their books.
+    """Returns the stored images most like the query, ranked by `imgsim.similar`, with their books.
 
     Raises:
         ImgsimError: the file cannot be decoded, or the model's weights cannot be had.
@@ -139,18 +139,18 @@ def _embed(file: Found, model: models.Model) -> npt.NDArray[np.float32]:
 def explain_shortfall(
     connection: Connection, question: Question, query: Query, model: models.Model, found: int
 ) -> str:
-    """Why there are fewer answers than asked; empty if there are as many."""
+    """Returns why there are fewer answers than requested; empty if there are enough."""
     if question.asked is not None and found >= question.asked:
         return ""
     if question.min_similarity is not None:
         if found:
             reached = f"{found} reach {question.min_similarity:g}"
-            return f"{question.asked} asked, {reached}: no more do" if question.asked else ""
+            return f"{question.asked} requested, but only {reached}" if question.asked else ""
         best = similar(connection, Question(question.image, k=1, exact=True), query, model).rows
         nearest = f"; the nearest is {best[0][3]} with {score_text(best[0][1])}" if best else ""
         return f"no image reaches {question.min_similarity:g}{nearest}"
     where = " in other documents" if question.other_documents_only else ""
     return (
-        f"{question.asked} asked, {found} returned: "
+        f"{question.asked} requested, {found} found: "
         f"there are no more images{where} with a vector of {model.name}"
     )

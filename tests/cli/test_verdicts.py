@@ -147,7 +147,7 @@ def test_calibration_says_in_words_what_the_table_comes_to(
     assert {row["score"] for row in rows} == {"resnet50", "resnet50 normalised"}
     assert "resnet50 at 0.94: " in answer.err
     assert "1 labelled pairs are of one block and 2 are not" in answer.err
-    assert "none of the labelled pairs is verified: imgsim verify" in answer.err
+    assert "no labelled pair is verified yet: imgsim verify" in answer.err
     assert "not for all pairs" in answer.err
     labels = tmp_path / "labels.csv"
     labels.write_text("image;other;same\nimage 1;image 2;yes\n1;nothing;no\n5;6;no\n")

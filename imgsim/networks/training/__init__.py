@@ -1,4 +1,4 @@
-"""Teaches a network, without labels, to know a picture again in another impression of it.
+"""Trains a network, without labels, to recognise a picture in another impression of it.
 
 Two simulated impressions of one picture shall be near each other, and all other pictures far from
 both: instance discrimination, as in SimCLR and SSCD, with what happens to prints for augmentation.
@@ -35,14 +35,14 @@ PICTURES = "pictures.u8"
 
 @dataclass(frozen=True)
 class Trained:
-    """A network that has been trained: the file of its weights, and how they came about."""
+    """A trained network: the file of its weights, and how they were trained."""
 
     weights: Path
     provenance: dict[str, Any]
 
 
 class Reader(Told):
-    """Is told how far a training is, from the reading of the pictures on."""
+    """Receives the progress of a training, from reading the pictures on."""
 
     def read(self, done: int) -> None:
         """So many files have been read."""
@@ -77,7 +77,7 @@ class Plan:
 
 
 def train(plan: Plan, paths: Sequence[Path], told: Reader | None = None) -> Trained:
-    """Train a network on the pictures under paths, or go on with a training of that folder.
+    """Trains a network on the pictures under paths, or resumes the training of that folder.
 
     Its state is kept every few minutes, and when it is interrupted.
 
@@ -114,7 +114,7 @@ def train(plan: Plan, paths: Sequence[Path], told: Reader | None = None) -> Trai
 
 
 def clear(folder: Path) -> None:
-    """Remove what only a training that goes on needs: its pictures and its checkpoint."""
+    """Removes what only an unfinished training needs: its pictures and its checkpoint."""
     for name in (PICTURES, loop.CHECKPOINT):
         (folder / name).unlink(missing_ok=True)
 
@@ -126,7 +126,8 @@ def _alone_in(folder: Path) -> Iterator[None]:
             yield
     except filelock.Timeout as exc:
         raise ImgsimError(
-            f"another training is at work in {folder}", "wait for it, or give another --name"
+            f"cannot train in {folder}: another training uses it",
+            "wait for it, or give another --name",
         ) from exc
 
 
@@ -157,26 +158,25 @@ def _gathered(plan: Plan, paths: Sequence[Path], told: Reader) -> Gathered:
     told.gathered(gathered)
     count = len(gathered.pictures.ink)
     if count < FEWEST:
-        equal = f" ({gathered.equal} more are equal to one of them)" if gathered.equal else ""
-        noun = "picture is" if count == 1 else "different pictures are"
+        equal = f", and {gathered.equal} equal to one of them" if gathered.equal else ""
         raise ImgsimError(
-            f"{count} {noun} too few to train with{equal}: it takes {FEWEST}, "
-            "and learns something from some hundreds on",
-            "give more folders, or take the networks that come with imgsim: "
+            f"training needs at least {FEWEST} different pictures (found {count}{equal}); "
+            "expect useful results from a few hundred",
+            "give more folders, or use the networks that come with imgsim: "
             f"imgsim ingest --model {' --model '.join(bundled.BUNDLED)} FOLDER",
         )
     return gathered
 
 
 def _take_up(plan: Plan, training: Training, gathered: Gathered) -> None:
-    """Go on from the checkpoint, where there is one of this very training."""
+    """Resumes from the checkpoint, if there is one of this training."""
     file = plan.folder / loop.CHECKPOINT
     if plan.fresh:
         file.unlink(missing_ok=True)
     if not file.exists():
         return
     content = loop.read(file)
-    advice = "give the same options and folders to go on with it, --fresh to begin anew, or "
+    advice = "give the same options and folders to resume it, --fresh to start again, or "
     advice += "another --name"
     before, now = content["recipe"], asdict(plan.recipe)
     changed = [key for key in now if before.get(key) != now[key]]
@@ -194,7 +194,7 @@ def _take_up(plan: Plan, training: Training, gathered: Gathered) -> None:
 def _finished(
     plan: Plan, network: Network, gathered: Gathered, state: State, where: str
 ) -> Trained:
-    """Write the weights of the state that was kept, and beside them how they came about."""
+    """Writes the weights of the best state, and beside them how they were trained."""
     kept = state.kept if state.kept is not None else network.module.state_dict()
     file = plan.folder / "weights.pt"
     loop.write_whole(file, bundled.packed({key: v.cpu() for key, v in kept.items()}))

@@ -46,7 +46,7 @@ class Pictures:
 
 @dataclass
 class Gathered:
-    """What came of gathering: pictures, and what was left out."""
+    """What was gathered: pictures, and what was skipped."""
 
     pictures: Pictures
     equal: int = 0
@@ -64,7 +64,7 @@ class Squared:
 def gather(
     paths: Iterable[Path], file: Path, on_progress: Callable[[int], None] = lambda done: None
 ) -> Gathered:
-    """Read all pictures under paths, prepared as for a network of prints, into a file.
+    """Reads all pictures under paths into a file, prepared as for a network of prints.
 
     The order is that of the folders; equal pictures are taken once, whatever their files.
     Which pictures are held out depends on the picture alone.
@@ -140,7 +140,7 @@ def squared(image: Image.Image) -> Squared:
 
 
 def _held_out(digests: list[bytes]) -> npt.NDArray[np.bool_]:
-    """Those of the lowest hashes: a few in a hundred, and the same whatever else is there."""
+    """Returns the pictures of the lowest hashes: a few in a hundred, whatever else is there."""
     first = np.array([int.from_bytes(digest[:6]) for digest in digests], np.int64)
     count = min(MOST_HELD_OUT, round(HELD_OUT * len(digests)))
     held = np.zeros(len(digests), np.bool_)

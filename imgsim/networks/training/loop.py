@@ -88,7 +88,7 @@ class State:
 
 
 class Told:
-    """Is told how far a training is; this one keeps it to itself."""
+    """Receives the progress of a training; this one ignores it."""
 
     def step(self, state: State, steps: int, loss: float) -> None:
         """One more of so many steps is taken."""
@@ -139,7 +139,7 @@ class Training:
         self._optimiser = torch.optim.AdamW(groups, lr=recipe.rate, weight_decay=recipe.decay)
 
     def run(self, told: Told) -> State:
-        """Take all steps that are left.
+        """Takes all remaining steps.
 
         Raises:
             ImgsimError: a checkpoint cannot be written; the one before it is whole.
@@ -162,7 +162,7 @@ class Training:
         return self.state
 
     def save(self) -> None:
-        """Write a checkpoint in place of the one before, whole or not at all.
+        """Replaces the checkpoint, whole or not at all.
 
         Raises:
             ImgsimError: it cannot be written; the one before it is whole.
@@ -177,7 +177,7 @@ class Training:
         write_whole(self._folder / CHECKPOINT, content)
 
     def resume(self, content: dict[str, Any]) -> None:
-        """Go on from a checkpoint's content."""
+        """Resumes from a checkpoint's content."""
         self._network.load_state_dict(content["network"])
         self._optimiser.load_state_dict(content["optimiser"])
         epochs = [Epoch(**epoch) for epoch in content["state"].pop("epochs")]
@@ -191,7 +191,7 @@ class Training:
         )
 
     def _stepped(self, step: Step, told: Told) -> float:
-        """Learn from one batch; with half of it, and so from now on, where memory is too small."""
+        """Learns from one batch; halves it for good when memory is too small."""
         try:
             return self._learned(step)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as exc:
@@ -240,7 +240,7 @@ class Training:
         return functional.normalize(features.float(), dim=1)
 
     def _validated(self, schedule: Schedule) -> Epoch:
-        """How many held-out pictures are found by a new impression, among others."""
+        """Returns the share of held-out pictures that a new impression finds among all."""
         found = self._found()
         losses, self.state.losses = self.state.losses, []
         epoch = Epoch(
@@ -304,7 +304,7 @@ CHECKPOINT = "checkpoint.pt"
 
 
 def write_whole(path: Path, content: dict[str, Any]) -> None:
-    """Write with torch.save beside the file and rename: what was there is replaced or kept."""
+    """Writes beside the file and renames, so that an interruption keeps the old one."""
     beside = path.with_name(f"{path.name}.part")
     try:
         with beside.open("wb") as file:
@@ -317,7 +317,7 @@ def write_whole(path: Path, content: dict[str, Any]) -> None:
         kept = " (the one before it is kept)" if path.exists() else ""
         raise ImgsimError(
             f"cannot write {path}{kept}: {str(exc).splitlines()[0]}",
-            "make room on the disk, and run the same command again to go on from there",
+            "make room on the disk, then run the same command again to resume",
         ) from exc
 
 
@@ -332,7 +332,7 @@ def read(path: Path) -> dict[str, Any]:
     except Exception as exc:
         raise ImgsimError(
             f"cannot read the checkpoint {path}: {str(exc).splitlines()[0]}",
-            "begin anew with --fresh",
+            "start again with --fresh",
         ) from exc
 
 

@@ -1,4 +1,4 @@
-"""What a training strives for: two impressions of one picture alike, all others unlike."""
+"""The objective of a training: two impressions of one picture alike, all others unlike."""
 
 from __future__ import annotations
 

@@ -46,18 +46,18 @@ class Schedule:
 
     @property
     def in_epoch(self) -> int:
-        """How many steps see every picture once, but for what is left over of a batch."""
+        """Returns how many full batches see every picture at most once."""
         return max(1, len(self.sizes) // self.batch)
 
     def step(self, number: int) -> Step:
-        """The step of that number, from 0."""
+        """Returns the step of that number, counted from 0."""
         epoch, place = divmod(number, self.in_epoch)
         batches, aspects = self._epoch(epoch)
         side = self.side(number)
         return Step(number, batches[place], _shape(side, aspects[place]), self._rate(number))
 
     def side(self, number: int) -> int:
-        """The square root of the area of a step's impressions, in pixels."""
+        """Returns the square root of the area of a step's impressions, in pixels."""
         share = (number + 1) / self.steps
         shares = zip(GROWING, self.sides, strict=True)
         return next((side for until, side in shares if share <= until), self.sides[-1])
@@ -69,7 +69,7 @@ class Schedule:
         return self.rate * (1 + math.cos(math.pi * (share - WARMING) / (1 - WARMING))) / 2
 
     def _epoch(self, epoch: int) -> tuple[list[npt.NDArray[np.intp]], list[float]]:
-        """Batches of pictures of like shape, in mixed order, with the shape of each."""
+        """Yields batches of pictures of similar shape, shuffled, each with its shape."""
         rng = np.random.default_rng([self.seed, 2, epoch])
         count = self.in_epoch * self.batch
         aspect = np.log(self.sizes[:, 0] / self.sizes[:, 1])

@@ -27,17 +27,17 @@ def destination(output: str | None, default: str, *, force: bool = False) -> Pat
     """
     path = Path(output).expanduser() if output else Path(f"{_file_name(default)}.png")
     if path.is_dir():
-        raise ImgsimError(f"{path} is a folder", f"name a file in it: {path / 'figure.png'}")
+        raise ImgsimError(
+            f"cannot write {path}: it is a folder", f"name a file in it: {path / 'figure.png'}"
+        )
     if path.suffix.lower() not in FORMATS:
         ending = f"the ending {path.suffix}" if path.suffix else "no ending"
-        raise ImgsimError(
-            f"{path} has {ending}, which says no format", "let it end in .png, .svg or .pdf"
-        )
+        raise ImgsimError(f"cannot tell a format: {path} has {ending}", "use .png, .svg or .pdf")
     if not path.parent.is_dir():
         raise NotFoundError(f"there is no folder {path.parent}", f"make it: mkdir -p {path.parent}")
     if os.path.lexists(path) and not force:
         raise ImgsimError(
-            f"{path} is there already", "give --force to replace it, or another --output"
+            f"{path} already exists", "give --force to replace it, or another --output"
         )
     return path
 

@@ -41,7 +41,9 @@ def compare(
     queries = [search.find_query(connection, text) for text in (image, other)]
     ids = [query.image_id for query in queries]
     if ids[0] is not None and ids[0] == ids[1]:
-        raise ImgsimError(f"{image} and {other} are one picture of the store", "give two")
+        raise ImgsimError(
+            f"{image} and {other} are the same stored picture", "give two different ones"
+        )
     one, two = (
         _features(connection, query, text)
         for query, text in zip(queries, (image, other), strict=True)

@@ -202,7 +202,7 @@ def check(architecture: str) -> None:
     """
     if architecture not in architectures():
         raise NotFoundError(
-            f"cannot load {architecture!r}: torchvision has no classification network of that name",
+            f"torchvision has no classification network {architecture!r}",
             "for example resnet18, resnet50, convnext_tiny, efficientnet_b0, vit_b_16",
         )
 

@@ -79,7 +79,7 @@ def named(connection: Connection, name: str) -> Model:
         if model.name == name:
             return model
     have = ", ".join(model.name for model in models) or "none yet"
-    raise NotFoundError(f"the store has no model {name!r}; it has: {have}", "imgsim model list")
+    raise NotFoundError(f"no model is called {name!r}; there are: {have}", "imgsim model list")
 
 
 def chosen(connection: Connection, names: Sequence[str]) -> list[Model]:

@@ -64,7 +64,7 @@ def find_query(connection: Connection, image: str) -> Query:
             if stem and stem != image:
                 return find_query(connection, stem)
             raise NotFoundError(
-                f"cannot find {image!r}: no stored image has this name, and no such file exists",
+                f"no image is called {image!r}, and there is no such file",
                 exc.diag.message_hint or "",
             ) from exc
     return _query_of_file(connection, os.path.realpath(image))

@@ -73,7 +73,7 @@ def test_it_could_not_work_is_code_1_with_the_next_step(imgsim: Imgsim, folder: 
         (("--model", "resnet19", "--weights", "untrained"), "no classification network 'resnet19'"),
         (("--name-pattern", "(", *FAST), "is not a regular expression"),
         (("--name-pattern", "(?P<book>.*)", *FAST), "has no group that is known"),
-        (("--device", "abacus", *FAST), "the device 'abacus' cannot be used"),
+        (("--device", "abacus", *FAST), "cannot use the device 'abacus'"),
         (("--workers", "0"), "0 is not in the range"),
     ],
 )

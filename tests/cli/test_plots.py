@@ -59,10 +59,10 @@ def test_without_output_the_file_is_named_for_what_it_shows(imgsim: Run, tmp_pat
     ("output", "message"),
     [
         ("no/such/folder.png", "there is no folder no/such"),
-        ("figure.bmp", "figure.bmp has the ending .bmp, which says no format"),
+        ("figure.bmp", "figure.bmp has the ending .bmp"),
         ("figure", "figure has no ending"),
-        ("old.svg", "old.svg is there already"),
-        (".", ". is a folder"),
+        ("old.svg", "old.svg already exists"),
+        (".", "cannot write .: it is a folder"),
     ],
 )
 def test_a_place_where_no_figure_can_go_is_one_clear_message(

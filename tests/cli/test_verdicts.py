@@ -42,7 +42,7 @@ def test_a_verdict_is_said_back_with_whoever_says_otherwise(imgsim: Imgsim) -> N
         (("image 1", "image 2"), 2, "give IMAGE IMAGE VERDICT, or --load FILE"),
         ((), 2, "give IMAGE IMAGE VERDICT, or --load FILE"),
         (("image 1", "image 2", "copy", "--load", "x.csv"), 2, "give IMAGE IMAGE VERDICT"),
-        (("image 1", "image 1", "copy"), 1, "are one image"),
+        (("image 1", "image 1", "copy"), 1, "are the same image"),
         (("image 1", "nothing", "copy"), 1, "no stored image is called 'nothing'"),
         (("image 1", "image 2", "alike"), 1, "give one of: same block, copy, same subject"),
         (("--load", "nowhere.csv"), 1, "cannot read nowhere.csv"),
@@ -146,7 +146,7 @@ def test_calibration_says_in_words_what_the_table_comes_to(
     assert {row["labelled"] for row in rows} == {"3"}
     assert {row["score"] for row in rows} == {"resnet50", "resnet50 normalised"}
     assert "resnet50 at 0.94: " in answer.err
-    assert "1 labelled pairs are of one block and 2 are not" in answer.err
+    assert "1 are of one block and 2 are not" in answer.err
     assert "no labelled pair is verified yet: imgsim verify" in answer.err
     assert "not for all pairs" in answer.err
     labels = tmp_path / "labels.csv"

@@ -102,7 +102,7 @@ def test_a_file_that_has_gone_is_named_and_its_pairs_stay_undecided(
         (("one",), 2, "give two images, or --pairs FILE, or neither"),
         (("one", "two", "--pairs", "x.csv"), 2, "give two images, or --pairs FILE, or neither"),
         (("one", "nothing"), 1, "no image is called 'nothing'"),
-        (("one", "one.png"), 1, "are one picture of the store"),
+        (("one", "one.png"), 1, "are the same stored picture"),
         ((), 0, "no pairs to verify: take pictures in first"),
     ],
 )

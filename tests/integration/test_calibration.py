@@ -197,7 +197,7 @@ def test_labels_that_cannot_be_used_are_told_of(connection: Connection, tmp_path
         reports.calibration(connection, labels=file)
     assert reports.calibration(connection, labels=labels).rows
     file.write_text("image,other,same\n1,2,perhaps\n")
-    with pytest.raises(ImgsimError, match=r"no row of .* can be used: line 2: perhaps"):
+    with pytest.raises(ImgsimError, match=r"cannot use any row of .*: line 2: perhaps"):
         calibration.read_labels(connection, file)
     file.write_text("image,other,kind\n1,2,perhaps\n")
     with pytest.raises(ImgsimError, match="has no column same"):
@@ -230,6 +230,6 @@ def test_in_words_it_says_what_094_means_and_what_to_take() -> None:
         "evidence: no threshold reaches a precision of 0.95 on these pairs",
     ]
     few, unverified, caution = calibration.cautions(answer)
-    assert few.startswith("12 labelled pairs are of one block and 28 are not: with fewer than 20")
+    assert few.endswith("12 are of one block and 28 are not, and 20 of each are needed")
     assert unverified == "evidence is known for 28 of 40 pairs: imgsim verify"
-    assert "not for all pairs" in caution
+    assert "not of all pairs" in caution

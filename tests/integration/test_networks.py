@@ -347,7 +347,7 @@ def test_our_own_weights_are_refused_where_a_byte_is_wrong_or_they_are_gone(
         architectures.load("resnet18", "resnet18-print")
     assert "install imgsim again" in caught.value.hint
     bundled.path("resnet18-print").unlink()
-    with pytest.raises(WeightsError, match="cannot be read"):
+    with pytest.raises(WeightsError, match="cannot read the weights"):
         architectures.load("resnet18", "resnet18-print")
 
 
@@ -409,7 +409,7 @@ def test_weights_of_another_network_and_files_of_another_kind_are_refused(
 def test_unknown_networks_and_devices_are_refused() -> None:
     with pytest.raises(NotFoundError, match="no classification network"):
         architectures.load("resnet19")
-    with pytest.raises(ImgsimError, match="cannot be used"):
+    with pytest.raises(ImgsimError, match="cannot use the device"):
         choose_device("cuda:7" if not torch.cuda.is_available() else "abacus")
 
 

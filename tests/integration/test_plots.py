@@ -202,7 +202,7 @@ def test_around_places_by_true_distance_and_nothing_overlaps(
 
 
 def test_around_says_when_there_are_too_many_to_place() -> None:
-    with pytest.raises(ImgsimError, match="50 pictures cannot be placed") as error:
+    with pytest.raises(ImgsimError, match="cannot place 50 pictures") as error:
         plots.draw_around(imagined([0.99] * 50), "single")
     assert "-k" in error.value.hint
 
@@ -452,12 +452,12 @@ def test_where_a_figure_goes_is_seen_to_before_it_is_drawn(
     assert plots.destination(None, "grid-a b/c") == Path("grid-a_b_c.png")
     with pytest.raises(NotFoundError, match="no folder"):
         plots.destination("no/such/x.png", "x")
-    with pytest.raises(ImgsimError, match="says no format"):
+    with pytest.raises(ImgsimError, match="cannot tell a format"):
         plots.destination("x.gif", "x")
-    with pytest.raises(ImgsimError, match="is a folder"):
+    with pytest.raises(ImgsimError, match="it is a folder"):
         plots.destination(".", "x")
     Path("x.png").touch()
-    with pytest.raises(ImgsimError, match="is there already"):
+    with pytest.raises(ImgsimError, match="already exists"):
         plots.destination("x.png", "x")
     assert plots.destination("x.png", "x", force=True) == Path("x.png")
 

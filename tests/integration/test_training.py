@@ -246,7 +246,7 @@ def test_a_damaged_checkpoint_is_named_and_nothing_is_done(folder: Path, tmp_pat
 def test_two_trainings_in_one_folder_are_refused(folder: Path, tmp_path: Path) -> None:
     with (
         training._alone_in(tmp_path),
-        pytest.raises(ImgsimError, match="another training is at work"),
+        pytest.raises(ImgsimError, match="another training uses it"),
     ):
         training.train(plan(tmp_path), [folder])
 
@@ -293,7 +293,7 @@ def test_the_command_ends_with_a_model_of_the_store_and_how_it_came_about(
     done = imgsim(*train_on(folder, place, "--name", "my-prints.2", "--steps", 5))
     assert done.code == 0, done.err
     assert "40 different pictures" in done.err
-    assert "1 left out: truncated PNG" in done.err
+    assert "1 skipped: truncated PNG" in done.err
     assert "finds" in done.err
     model = models.named(connection, "my-prints.2")
     assert (model.embedding_table, model.preprocess) == ("embedding_my_prints_2", "print")

@@ -80,8 +80,8 @@ def test_scholars_who_contradict_each_other_leave_a_pair_undecided(connection: C
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("image 1", "1", "copy"), "image 1 and 1 are one image"),
-        (("image 1", "image 2", "perhaps"), "'perhaps' is no verdict"),
+        (("image 1", "1", "copy"), "image 1 and 1 are the same image"),
+        (("image 1", "image 2", "perhaps"), "'perhaps' is not a verdict"),
     ],
 )
 def test_what_is_no_verdict_is_refused(

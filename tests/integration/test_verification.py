@@ -213,7 +213,7 @@ def test_two_pictures_may_be_stored_or_files(
     assert relations(connection) == {}
     assert evidence.compare(connection, "two", "one").stored
     assert list(relations(connection).values()) == ["same block"]
-    with pytest.raises(ImgsimError, match="are one picture"):
+    with pytest.raises(ImgsimError, match="are the same stored picture"):
         evidence.compare(connection, "one", str(three[0]))
 
 

@@ -237,7 +237,7 @@ def test_the_doctor_says_how_to_mend_an_index_and_the_step_mends_it(
         (
             "insert into imgsim.migration values ('migrations/9999_x.sql', 'c', '9.9')",
             "by a newer imgsim",
-            "-m pip install --upgrade",
+            "upgrade imgsim: ",
         ),
     ],
 )

@@ -148,7 +148,7 @@ def test_calibration_says_in_words_what_the_table_comes_to(
     assert "resnet50 at 0.94: " in answer.err
     assert "1 are of one block and 2 are not" in answer.err
     assert "no labelled pair is verified yet: imgsim verify" in answer.err
-    assert "not for all pairs" in answer.err
+    assert "not of all pairs" in answer.err
     labels = tmp_path / "labels.csv"
     labels.write_text("image;other;same\nimage 1;image 2;yes\n1;nothing;no\n5;6;no\n")
     answer = imgsim("report", "calibration", "--labels", labels, "--format", "csv")

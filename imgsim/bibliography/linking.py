@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from imgsim.bibliography import identifiers
 from imgsim.database.connection import Connection
@@ -12,6 +13,10 @@ from imgsim.formats.reading import Row, TableFile, Tally, open_table
 from imgsim.images.files import path_text
 
 BATCH = 10_000
+FEW = 3
+ALIKE = 0.6
+# How many stored paths are looked through for the nearest spelling: a second's work.
+COMPARED = 20_000
 
 
 @dataclass(frozen=True)
@@ -45,13 +50,25 @@ class Linked:
     ragged: Tally = field(default_factory=Tally)
 
     @property
+    def joins_nothing(self) -> bool:
+        """Whether no row of the table names a stored image."""
+        return not self.changed + self.unchanged + self.conflicts.count + self.ambiguous.count
+
+    @property
     def refused(self) -> int:
         """How many rows or images the table does not link though it names them."""
         tallies = (self.ambiguous, self.conflicts, self.unusable, self.ragged)
         return sum(tally.count for tally in tallies)
 
 
-def link(connection: Connection, path: Path, columns: LinkColumns) -> Linked:
+def link(
+    connection: Connection,
+    path: Path,
+    columns: LinkColumns,
+    *,
+    missing: Sequence[str] = (),
+    sheet: str | None = None,
+) -> Linked:
     """Set document, page and illustration number of the images that a table names.
 
     A file is matched by its whole path, else by the end of its path (`folder/name.jpg`,
@@ -61,16 +78,44 @@ def link(connection: Connection, path: Path, columns: LinkColumns) -> Linked:
     Raises:
         ImgsimError: the table cannot be read, or lacks a column.
     """
-    linked = Linked(open_table(path))
+    linked = Linked(open_table(path, missing, sheet))
     with connection.transaction():
         connection.execute(STAGING)
         _stage(connection, linked, columns)
         connection.execute("analyze pg_temp.link_row")
+        connection.execute(SPELLED)
+        connection.execute("analyze pg_temp.link_spelled")
         connection.execute(MATCH)
         _count_rows(connection, linked)
         _update(connection, linked)
-        connection.execute("drop table pg_temp.link_row, pg_temp.link_match")
+        connection.execute("drop table pg_temp.link_row, pg_temp.link_spelled, pg_temp.link_match")
     return linked
+
+
+@dataclass(frozen=True)
+class Called:
+    """What stored pictures are called, and for values of a table the stored path most like each."""
+
+    examples: tuple[str, ...]
+    nearest: tuple[tuple[str, str], ...]
+
+
+def called(connection: Connection, linked: Linked) -> Called:
+    """What stored pictures are called, for a reader whose table names none of them."""
+    paths = [
+        row[0]
+        for row in connection.execute(
+            "select distinct i.path from imgsim.image i order by i.path limit %s", [COMPARED]
+        )
+    ]
+    by_stem = {PurePosixPath(path).stem: path for path in reversed(paths)}
+    nearest = []
+    for example in linked.unmatched.examples[:FEW]:
+        value = example.partition(": ")[2]
+        stem = PurePosixPath(value.replace("\\", "/")).stem
+        if found := difflib.get_close_matches(stem, by_stem, 1, ALIKE):
+            nearest.append((value, by_stem[found[0]]))
+    return Called(tuple(paths[:FEW]), tuple(nearest))
 
 
 # A row of the table stands here once for each way its file may be written in the store.
@@ -78,47 +123,86 @@ STAGING = """
 create temporary table link_row (
     line bigint not null,
     value text not null,
-    tail text not null,
     ecco_id text not null,
     page_number integer,
     illustration integer
 )
 """
 
-MATCH = r"""
-create temporary table link_match as
-with file as (
+# Each file is spelled once for every depth of path that the table uses, and joined by equality:
+# where names repeat in many folders, comparing ends of paths compares every row with every file.
+SPELLED = r"""
+create temporary table link_spelled as
+with value as materialized (
+    select distinct r.value
+    from pg_temp.link_row r
+), depth as (
+    select distinct cardinality(string_to_array(v.value, '/')) as segments
+    from value v
+), file as materialized (
     select
         i.image_id,
         i.path,
         i.name,
-        regexp_replace(i.path, '\.[^./]*$', '') as bare_path,
-        regexp_replace(i.path, '^.*/', '') as tail,
-        regexp_replace(regexp_replace(i.path, '^.*/', ''), '\.[^./]*$', '') as bare_tail
+        string_to_array(i.path, '/') as parts,
+        string_to_array(regexp_replace(i.path, '\.[^./]*$', ''), '/') as bare_parts
     from imgsim.image i
-), candidate as (
-    select r.line, f.image_id, f.path, case when f.path = r.value then 1 else 2 end as level
-    from pg_temp.link_row r
-    join file f using (tail)
-    where f.path = r.value or right(f.path, length(r.value) + 1) = '/' || r.value
-    union
-    select r.line, f.image_id, f.path, 3
-    from pg_temp.link_row r
-    join file f on f.bare_tail = r.tail
-    where f.bare_path = r.value or right(f.bare_path, length(r.value) + 1) = '/' || r.value
-    union
+), spelled as (
+    select
+        f.image_id,
+        f.path,
+        array_to_string(f.parts[cardinality(f.parts) - d.segments + 1 :], '/') as value,
+        case when d.segments = cardinality(f.parts) then 1 else 2 end as level
+    from file f
+    join depth d on d.segments <= cardinality(f.parts)
+    union all
+    select
+        f.image_id,
+        f.path,
+        array_to_string(f.bare_parts[cardinality(f.parts) - d.segments + 1 :], '/'),
+        3
+    from file f
+    join depth d on d.segments <= cardinality(f.parts)
+    union all
     -- One page of several in a file.
-    select r.line, f.image_id, f.path, 3
-    from pg_temp.link_row r
-    join file f on f.name = r.value
-), best as (
-    select c.*, min(c.level) over (partition by c.line) as best_level
-    from candidate c
+    select f.image_id, f.path, f.name, 3
+    from file f
 )
-select b.line, array_agg(b.image_id) as image_ids, count(distinct b.path) as files
+select
+    s.value,
+    s.level,
+    count(distinct s.path) as files,
+    min(s.path) as path,
+    array_agg(distinct s.image_id) as image_ids
+from spelled s
+join value v using (value)
+group by s.value, s.level
+"""
+
+# The images of a value that fits several files are of no use: only their number is told.
+MATCH = """
+create temporary table link_match as
+with candidate as (
+    select
+        r.line,
+        s.level,
+        s.files,
+        s.path,
+        case when s.files = 1 then s.image_ids end as image_ids,
+        min(s.level) over (partition by r.line) as best_level
+    from pg_temp.link_row r
+    join pg_temp.link_spelled s using (value)
+), best as (
+    select c.line, greatest(count(distinct c.path), max(c.files)) as files
+    from candidate c
+    where c.level = c.best_level
+    group by c.line
+)
+select b.line, b.files, array_agg(distinct t.image_id) as image_ids
 from best b
-where b.level = b.best_level
-group by b.line
+join candidate c on c.line = b.line and c.level = c.best_level
+left join lateral unnest(c.image_ids) as t (image_id) on true
+group by b.line, b.files
 """
 
 OUTCOME = """
@@ -182,13 +266,13 @@ def _stage(connection: Connection, linked: Linked, columns: LinkColumns) -> None
                 linked.padded.add(f"{text} is {ecco_id}")
             known = [_number(row, at, linked) for at in numbers]
             for form in _forms(value):
-                copy.write_row([row.number, form, form.rpartition("/")[2], ecco_id, *known])
+                copy.write_row([row.number, form, ecco_id, *known])
 
 
 def _number(row: Row, at: int | None, linked: Linked) -> int | None:
     text = ((row.values[at] if at is not None else None) or "").strip()
     number = identifiers.whole_number(text) if text else None
-    if text and text != "NA" and number is None:
+    if text and number is None:
         linked.unread.add(f"line {row.number}: {text}")
     return number
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from psycopg import sql
 
+from imgsim.bibliography.keys import Joins, Rewrite, joins_of, rewriting
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError
-from imgsim.formats.reading import TableFile, Tally, is_id, open_table
+from imgsim.formats.reading import TableFile, Tally, is_id, open_table, unique_names
 from imgsim.version import __version__
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -39,16 +40,31 @@ class ResearchTable:
     without_key: int
     notes: tuple[str, ...]
     ragged: Tally = field(default_factory=Tally)
+    joins: Joins = field(default_factory=Joins)
 
 
 def load(
-    connection: Connection, path: Path, name: str, key: str, *, replace: bool = False
+    connection: Connection,
+    path: Path,
+    name: str,
+    key: str,
+    *,
+    replace: bool = False,
+    key_as: str | None = None,
+    missing: Sequence[str] = (),
+    sheet: str | None = None,
 ) -> ResearchTable:
     """Bring a CSV, TSV or Parquet file into the table `research.<name>`, indexed by its key.
 
     The key and all ids are text; another column is `integer` or `double precision` if every value
     in it is such a number, written without leading zeros. One transaction: the whole file, or
     nothing of it, and with `replace` the earlier table is there until then.
+
+    Args:
+        key_as: one of `keys.FORMS`: the key is rewritten as that is written in the store, and the
+            file's own text kept in a further column.
+        missing: further spellings of a missing value.
+        sheet: the sheet of an Excel workbook.
 
     Raises:
         ImgsimError: the file cannot be read or lacks the key, the name is not one for a table, or
@@ -59,16 +75,22 @@ def load(
             f"{name!r} cannot be the name of a table",
             f"take lower-case letters, digits and underscores: {_suggestion(name)}",
         )
-    file = open_table(path)
+    file = open_table(path, missing, sheet)
     at_key = file.position(key, "give one of these with --key")
-    columns, notes = column_names(file.columns)
+    rewrite = rewriting(at_key, key_as) if key_as else None
+    names = file.columns
+    if rewrite:
+        names = unique_names((*names, f"{names[at_key]}_original"))[0]
+    columns, notes = column_names(names)
     key = columns[at_key]
     ragged = Tally()
     with connection.transaction():
         _make_room(connection, name, replace)
         _create(connection, name, columns)
         kinds = [Kind(column == key or is_id(column)) for column in columns]
-        rows = _copy(connection, name, file, kinds, ragged)
+        if rewrite:
+            kinds[-1] = Kind(must_be_text=True)
+        rows = _copy(connection, name, file, kinds, ragged, rewrite)
         types = tuple(kind.name for kind in kinds)
         _set_types(connection, name, columns, types)
         key_unique, without_key = _index(connection, name, key)
@@ -76,6 +98,7 @@ def load(
             *(name, file, columns, types, key, key_unique, rows, without_key),
             notes=(*file.notes, *notes),
             ragged=ragged,
+            joins=joins_of(connection, _table(name), key),
         )
         _record(connection, loaded)
     return loaded
@@ -186,15 +209,21 @@ def _create(connection: Connection, name: str, columns: Sequence[str]) -> None:
 
 
 def _copy(
-    connection: Connection, name: str, file: TableFile, kinds: Sequence[Kind], ragged: Tally
+    connection: Connection,
+    name: str,
+    file: TableFile,
+    kinds: Sequence[Kind],
+    ragged: Tally,
+    rewrite: Rewrite | None,
 ) -> int:
     """Stream the rows in as text, and see which type would hold each column; how many rows."""
     rows = 0
     with connection.cursor().copy(sql.SQL("copy {} from stdin").format(_table(name))) as copy:
         for row in file.rows(ragged):
-            copy.write_row(row.values)
+            values = rewrite(row.values) if rewrite else row.values
+            copy.write_row(values)
             rows += 1
-            for kind, text in zip(kinds, row.values, strict=True):
+            for kind, text in zip(kinds, values, strict=True):
                 if kind.can_be and text is not None:
                     kind.see(text)
     return rows

@@ -13,6 +13,7 @@ from imgsim.cli.output import say, show, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 
 if TYPE_CHECKING:
+    from imgsim.bibliography.linking import Called, Linked
     from imgsim.bibliography.metadata import Loaded
     from imgsim.database.connection import Connection
     from imgsim.formats.reading import TableFile
@@ -117,6 +118,7 @@ def show_reading(file: TableFile) -> None:
 @click.option("--ecco-id-column", required=True, metavar="COLUMN", help="Names its document.")
 @click.option("--page-column", metavar="COLUMN", help="Holds the page's number.")
 @click.option("--illustration-column", metavar="COLUMN", help="Holds the illustration's number.")
+@reading_options
 @pass_place
 def link(
     place: Place,
@@ -125,34 +127,52 @@ def link(
     ecco_id_column: str,
     page_column: str | None,
     illustration_column: str | None,
+    missing: tuple[str, ...],
+    sheet: str | None,
 ) -> int:
     """Link stored pictures to their books by a table, where file names do not tell.
 
     A picture is named by its path, the end of its path (folder/name.jpg, name.jpg), or that
     without the ending. Rows that fit several files link none. Exit code: 3 if rows that name a
-    picture could not be used.
+    picture could not be used, or no row names one.
     """
     from imgsim.bibliography import linking
 
     columns = linking.LinkColumns(file_column, ecco_id_column, page_column, illustration_column)
     with place.connect() as connection:
-        linked = linking.link(connection, file, columns)
-        say(f"{file} ({linked.file.kind}), {linked.rows:,} rows")
-        say(f"{linked.changed:>9,} images linked")
-        say(f"{linked.unchanged:>9,} images linked so already")
-        show_tally(linked.padded, "ECCO ids had lost their zeros, padded to ten digits")
-        for note in linked.file.notes:
-            warn(note)
-        show_tally(linked.unmatched, "rows name no stored image", loud=True)
-        show_tally(linked.unread, "values are no number, left out", loud=True)
-        show_tally(linked.ambiguous, "rows fit several images, none linked", loud=True)
-        show_tally(
-            linked.conflicts, "images are linked differently by several rows, none", loud=True
-        )
-        show_tally(linked.unusable, "rows without a usable id or file, none linked", loud=True)
-        show_tally(linked.ragged, "rows do not fit the columns, none linked", loud=True)
+        linked = linking.link(connection, file, columns, missing=missing, sheet=sheet)
+        _report_links(linked)
+        if linked.joins_nothing and not linked.file.is_blank:
+            _show_names(linking.called(connection, linked))
         _show_coverage(connection)
-    return SOME_REFUSED if linked.refused else 0
+    return SOME_REFUSED if linked.refused or linked.joins_nothing else 0
+
+
+def _report_links(linked: Linked) -> None:
+    say(f"{linked.file.path} ({linked.file.kind}), {linked.rows:,} rows")
+    say(f"{linked.changed:>9,} images linked")
+    say(f"{linked.unchanged:>9,} images linked so already")
+    show_tally(linked.padded, "ECCO ids had lost their zeros, padded to ten digits")
+    show_reading(linked.file)
+    show_tally(linked.unmatched, "rows name no stored image", loud=True)
+    show_tally(linked.unread, "values are not numbers, ignored", loud=True)
+    show_tally(linked.ambiguous, "rows fit several images, none linked", loud=True)
+    show_tally(linked.conflicts, "images are linked differently by several rows, none", loud=True)
+    show_tally(linked.unusable, "rows without a usable id or file, none linked", loud=True)
+    show_tally(linked.ragged, "rows do not fit the columns, none linked", loud=True)
+
+
+def _show_names(called: Called) -> None:
+    """Say what stored pictures are called, where a table names none of them."""
+    if not called.examples:
+        warn("no picture is stored yet; next: imgsim ingest FOLDER")
+        return
+    warn("no row names a stored picture; stored pictures are called, for example:")
+    for path in called.examples:
+        say(f"{'':>10}{path}")
+    for value, path in called.nearest:
+        say(f"{'':>10}nearest to {value}: {path}")
+    say("next: change the names in the table, or choose another --file-column")
 
 
 def _show_coverage(connection: Connection) -> None:

@@ -174,3 +174,30 @@ def test_load_tells_columns_missing_values_and_a_header_without_rows(
     answer = imgsim("metadata", "load", tmp_path / "n.csv")
     assert answer.code == 3
     assert "has a header and no rows" in " ".join(squeezed(answer.err))
+
+
+def test_link_ends_with_3_and_the_names_of_pictures_when_it_links_nothing(
+    imgsim: Imgsim, connection: Connection, tmp_path: Path
+) -> None:
+    add_image(connection, "/s/plate_002.png")
+    (tmp_path / "l.csv").write_text("f,e\nplate-002.jpg,1000001\n")
+    answer = imgsim(
+        *("metadata", "link", tmp_path / "l.csv", "--file-column", "f", "--ecco-id-column", "e")
+    )
+    assert answer.code == 3
+    told = squeezed(answer.err)
+    assert "/s/plate_002.png" in told
+    assert "nearest to plate-002.jpg: /s/plate_002.png" in told
+
+
+def test_table_load_says_what_the_key_names_and_how_it_would_name_more(
+    imgsim: Imgsim, connection: Connection, tmp_path: Path
+) -> None:
+    add_image(connection, "/s/i_b_003-500.png")
+    (tmp_path / "t.csv").write_text("image,class\ni_b_003-500.jpg,animal\n")
+    load = ("table", "load", tmp_path / "t.csv", "--name", "t", "--key", "image")
+    told = " ".join(squeezed(imgsim(*load).err))
+    assert "of 1 different keys name something stored: 0 a picture's name, 0 a page" in told
+    assert "load with --replace --key-as name" in told
+    told = " ".join(squeezed(imgsim(*load, "--replace", "--key-as", "name").err))
+    assert "stored: 1 a picture's name, 0 a page (page_id), 0 a book" in told

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import Random
 
 import pandas as pd
 import psycopg
@@ -36,6 +38,17 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return written
+
+
+def add_stored(connection: Connection, path: str) -> None:
+    connection.execute(
+        """
+        insert into imgsim.image
+            (name, path, sha256, bytes, modified_ns, width, height, mode, format)
+        values (%s, %s, 'x', 1, 1, 1, 1, 'L', 'PNG')
+        """,
+        [Path(path).stem, path],
+    )
 
 
 def documents(connection: Connection, columns: str = "*") -> list[tuple[object, ...]]:
@@ -537,3 +550,58 @@ def test_the_prints_are_loaded_and_linked_to_their_books(
         dated = {row["ecco_id"] for row in csv.DictReader(file) if row["publication_year"]}
     assert years == (sum(row["ecco_id"] in dated for row in listed),)
     assert json.dumps(documents(connection, "extra")) == json.dumps([({},)] * 17)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_names_that_repeat_in_folders_fit_as_the_ends_of_their_paths_do(
+    connection: Connection, write: Write, seed: int
+) -> None:
+    """Compared with the definition itself: the end of the path, else that without the ending."""
+    random = Random(seed)
+    folders = ["/s", "/s/a", "/s/b/a", "rel", "a"]
+    paths = sorted(
+        {
+            f"{random.choice(folders)}/{random.choice('123')}{random.choice(['.png', '.tif', ''])}"
+            for _ in range(20)
+        }
+    )
+    for path in paths:
+        add_stored(connection, path)
+    values = [*paths, *(path[1:] for path in paths), "1.png", "1", "a/1.tif", "a/2", "x/1", "/1"]
+    lines = "".join(f"{value},{1000000 + at}\n" for at, value in enumerate(values))
+    linked = linking.link(
+        connection, write("file,ecco_id\n" + lines), LinkColumns("file", "ecco_id")
+    )
+
+    def fits(value: str) -> int:
+        def bare(path: str) -> str:
+            head, slash, tail = path.rpartition("/")
+            return head + slash + re.sub(r"\.[^.]*$", "", tail)
+
+        levels = (
+            [p for p in paths if p == value],
+            [p for p in paths if p.endswith("/" + value)],
+            [
+                p
+                for p in paths
+                if bare(p) == value or bare(p).endswith("/" + value) or Path(p).stem == value
+            ],
+        )
+        return len(next((level for level in levels if level), []))
+
+    told = [fits(value) for value in values]
+    assert linked.unmatched.count == sum(number == 0 for number in told)
+    assert linked.ambiguous.count == sum(number > 1 for number in told)
+
+
+def test_a_table_that_names_no_stored_picture_is_told_what_they_are_called(
+    connection: Connection, write: Write
+) -> None:
+    for name in ("plate_001", "plate_002", "tailpiece"):
+        add_stored(connection, f"/s/{name}.png")
+    table = write("file,ecco_id\nplate-002.jpg,1000001\nzzz,1000002\n")
+    linked = linking.link(connection, table, LinkColumns("file", "ecco_id"))
+    assert linked.joins_nothing
+    called = linking.called(connection, linked)
+    assert called.examples == ("/s/plate_001.png", "/s/plate_002.png", "/s/tailpiece.png")
+    assert called.nearest == (("plate-002.jpg", "/s/plate_002.png"),)

@@ -261,3 +261,59 @@ def test_any_text_comes_out_the_same_and_numbers_keep_their_value(
             assert written is not None
             assert value == float(written)
             assert str(float(written)).lstrip("-")[0] == written.lstrip("-")[0]
+
+
+def stored_picture(connection: Connection) -> None:
+    connection.execute(
+        """
+        insert into imgsim.image
+            (name, path, sha256, bytes, modified_ns, width, height, mode, format, page_id, ecco_id)
+        values
+            ('i_b_003-500', '/s/i_b_003-500.png', 'x', 1, 1, 1, 1, 'L', 'PNG',
+            '000170010400180', '0001700104')
+        """
+    )
+    connection.execute(
+        "insert into imgsim.ecco_document (ecco_id, estc_id) values ('0001700104', 'T52')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "form", "right"),
+    [
+        ("i_b_003-500.jpg", "name", "i_b_003-500"),
+        ("plates/i_b_003-500.tif", "name", "i_b_003-500"),
+        ("170010400180", "page", "000170010400180"),
+        ('"1700104,0"', "book", "0001700104"),
+        ("(X)T052", "estc", "T52"),
+    ],
+)
+def test_a_key_that_joins_nothing_is_told_with_what_would_make_it_join(
+    connection: Connection, tmp_path: Path, written: str, form: str, right: str
+) -> None:
+    stored_picture(connection)
+    file = tmp_path / "t.csv"
+    file.write_text(f"image,class\n{written},animal\n{written},animal\nother.gif,x\n")
+    joins = research.load(connection, file, "t", "image").joins
+    assert joins.keys == 2
+    assert set(joins.as_they_are.values()) == {0}
+    assert joins.better == {form: 1}
+    mended = research.load(connection, file, "t", "image", replace=True, key_as=form)
+    assert mended.joins.as_they_are[form] == 1
+    assert mended.columns == ("image", "class", "image_original")
+    rows = connection.execute("select image, image_original from research.t").fetchall()
+    assert rows[0] == (right, written.strip('"'))
+
+
+def test_numbers_with_a_spelling_of_missing_among_them_stay_numbers(
+    connection: Connection, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("image,n\na,1\nb,NULL\nc,nan\nd,-\n")
+    loaded = research.load(connection, tmp_path / "t.csv", "t", "image", missing=["-"])
+    assert loaded.types == ("text", "integer")
+    assert connection.execute("select n from research.t order by image").fetchall() == [
+        (1,),
+        (None,),
+        (None,),
+        (None,),
+    ]

@@ -205,7 +205,7 @@ def remove(
     """
     import os
 
-    from imgsim.collection import failures, upkeep
+    from imgsim.collection import derived, failures, upkeep
     from imgsim.reuse import verdicts
 
     if bool(paths) == missing:
@@ -218,14 +218,14 @@ def remove(
             ids = upkeep.under_paths(connection, places)
         if ids:
             if not with_verdicts:
-                upkeep.refuse_judged(connection, ids)
+                derived.refuse_judged(connection, ids)
             judged = verdicts.count_on(connection, ids)
             if not yes:
                 also = f" and {counted(judged, 'verdict')}" if judged else ""
                 confirm(
                     f"Remove {counted(len(ids), 'image')}{also} from the store? No file is touched."
                 )
-            removed = upkeep.remove(connection, ids, with_verdicts=with_verdicts)
+            removed = derived.remove(connection, ids, with_verdicts=with_verdicts)
             also = f", {counted(judged, 'verdict')} too" if judged else ""
             say(f"{counted(removed, 'image')} removed{also}")
         forgotten = failures.forget_under(connection, places)

@@ -120,6 +120,19 @@ def warn_untrained(model: str) -> None:
     warn(f"{model} is untrained: its similarities are meaningless, for trying things out only")
 
 
+def show_log() -> None:
+    """Shows what the package logs (whom it waits for, say) as notes; once for a process."""
+    import logging
+
+    class Notes(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            warn(record.getMessage())
+
+    logger = logging.getLogger("imgsim")
+    if not logger.handlers:
+        logger.addHandler(Notes())
+
+
 def show_tally(tally: Tally, meaning: str, *, loud: bool = False, few: int = FEW) -> None:
     """Says how often something was met, with a few examples; says nothing if it never was."""
     if not tally.count:

@@ -27,9 +27,10 @@ class Place:
 
     def connect(self) -> Connection:
         """A connection to the database, its schema up to date; the server's warnings are shown."""
-        from imgsim.cli.output import warn
+        from imgsim.cli.output import show_log, warn
         from imgsim.database import connection
 
+        show_log()
         opened = connection.connect(self.settings())
         connection.on_warning(opened, warn)
         return opened

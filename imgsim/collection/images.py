@@ -14,7 +14,7 @@ from psycopg import sql
 from imgsim.bibliography.identifiers import NameParts, parse_name
 from imgsim.collection import failures
 from imgsim.database.connection import Connection
-from imgsim.database.turns import Shared
+from imgsim.database.turns import Shared, committed, hold_models
 from imgsim.images.decoding import Frame
 from imgsim.images.files import Found, path_from_text, path_text
 from imgsim.networks.models import Model
@@ -50,7 +50,7 @@ class Images:
         self._known = _select_known(models)
 
     def known(self, files: Sequence[Found]) -> set[int]:
-        """The positions of files that are stored with this size and time, and lack no vector."""
+        """Returns the positions of files stored with this size and time that lack no vector."""
         with self._shared.alone() as connection:
             rows = connection.execute(
                 self._known,
@@ -63,11 +63,11 @@ class Images:
         return {row[0] - 1 for row in rows}
 
     def by_path(self, paths: Iterable[str]) -> dict[str, list[StoredFrame]]:
-        """The stored frames of files, by path (as Python has it)."""
+        """Returns the stored frames of files, by path (as Python has it)."""
         return self._frames(sql.SQL("i.path = any(%s)"), [path_text(path) for path in paths])
 
     def by_content(self, hashes: Iterable[str]) -> dict[str, list[StoredFrame]]:
-        """The stored files with a content, grouped by path."""
+        """Returns the stored files with a content, grouped by path."""
         return self._frames(sql.SQL("i.sha256 = any(%s)"), list(hashes))
 
     def _frames(self, condition: sql.SQL, values: list[str]) -> dict[str, list[StoredFrame]]:
@@ -95,11 +95,24 @@ class Images:
         return grouped
 
     def was_moved(self, frames: Sequence[StoredFrame]) -> bool:
-        """Whether a stored file was taken in on this machine and is not there any more."""
+        """Returns whether a file stored from this machine is no longer there.
+
+        Of other machines' files nothing is known here: there they may be where they were.
+        """
         return frames[0].host == self._host and not os.path.lexists(path_from_text(frames[0].path))
 
+    def was_changed(self, frames: Sequence[StoredFrame]) -> bool:
+        """Returns whether a file stored from this machine is there with another size or time."""
+        if frames[0].host != self._host:
+            return False
+        try:
+            there = os.stat(path_from_text(frames[0].path))
+        except (OSError, ValueError):
+            return False
+        return (there.st_size, there.st_mtime_ns) != (frames[0].bytes, frames[0].modified_ns)
+
     def touch(self, found: Found) -> None:
-        """Take note of a new modification time of unchanged content."""
+        """Records the new modification time of a file whose content is as it was."""
         with self._shared.alone() as connection:
             connection.execute(
                 "update imgsim.image set modified_ns = %s where path = %s",
@@ -108,33 +121,45 @@ class Images:
             failures.forget(connection, [found.path])
 
     def move(self, frames: Sequence[StoredFrame], found: Found) -> bool:
-        """Give stored frames the new path of their file; False if another has moved them."""
-        with self._shared.alone() as connection, connection.transaction():
-            moved = 0
-            for stored in frames:
-                name, parts = named(
-                    found.path, stored.frame.number, stored.frame.count, self._pattern
-                )
-                moved += connection.execute(
-                    """
-                    update imgsim.image
-                    set path = %s, name = %s, modified_ns = %s,
-                        ecco_id = coalesce(case when linked then ecco_id end, %s, ecco_id),
-                        page_id = coalesce(case when linked then page_id end, %s, page_id),
-                        page_number = coalesce(case when linked then page_number end, %s,
-                            page_number),
-                        illustration = coalesce(case when linked then illustration end, %s,
-                            illustration)
-                    where image_id = %s and path = %s
-                    """,
-                    [
-                        *(path_text(found.path), name, found.modified_ns),
-                        *(parts.ecco_id, parts.page_id, parts.page_number, parts.illustration),
-                        *(stored.image_id, stored.path),
-                    ],
-                ).rowcount
-            failures.forget(connection, [found.path])
+        """Gives stored frames the new path of their file; False if another has moved them."""
+        with self._shared.alone() as connection:
+            return committed(connection, lambda: self._move(connection, frames, found))
+
+    def _move(self, connection: Connection, frames: Sequence[StoredFrame], found: Found) -> bool:
+        hold_models(connection)
+        moved = 0
+        for stored in frames:
+            was_there = connection.execute(
+                """
+                update imgsim.image
+                set path = %s, modified_ns = %s
+                where image_id = %s and path = %s
+                """,
+                [path_text(found.path), found.modified_ns, stored.image_id, stored.path],
+            ).rowcount
+            if was_there:
+                frame = stored.frame
+                name, parts = named(found.path, frame.number, frame.count, self._pattern)
+                rename(connection, stored.image_id, name, parts)
+            moved += was_there
+        failures.forget(connection, [found.path])
         return moved == len(frames)
+
+
+def rename(connection: Connection, image_id: int, name: str, parts: NameParts) -> None:
+    """Gives an image the name of its file and the ids in it, but where metadata gave it others."""
+    connection.execute(
+        """
+        update imgsim.image
+        set name = %s,
+            ecco_id = coalesce(case when linked then ecco_id end, %s, ecco_id),
+            page_id = coalesce(case when linked then page_id end, %s, page_id),
+            page_number = coalesce(case when linked then page_number end, %s, page_number),
+            illustration = coalesce(case when linked then illustration end, %s, illustration)
+        where image_id = %s
+        """,
+        [name, *astuple(parts), image_id],
+    )
 
 
 def named(path: str, number: int, count: int, pattern: re.Pattern[str]) -> tuple[str, NameParts]:
@@ -147,12 +172,13 @@ def named(path: str, number: int, count: int, pattern: re.Pattern[str]) -> tuple
 def read_names_again(
     connection: Connection, roots: Sequence[str], pattern: re.Pattern[str]
 ) -> None:
-    """Read book and page out of the names of stored images anew, with this run's pattern."""
+    """Reads book and page from the names of stored images anew, by this run's pattern."""
     with (
         connection.transaction(),
         connection.cursor("names") as cursor,
         connection.cursor() as update,
     ):
+        hold_models(connection)
         cursor.execute(
             """
             select i.image_id, regexp_replace(i.name, '#[0-9]+$', '')

@@ -13,10 +13,11 @@ from psycopg import sql
 from imgsim.collection import derived, failures
 from imgsim.collection.images import named
 from imgsim.database.connection import Connection
-from imgsim.database.turns import Shared
+from imgsim.database.turns import Shared, committed, hold_models
 from imgsim.images.decoding import Frame
-from imgsim.images.files import Found, Refused, path_text
+from imgsim.images.files import Found, Refused, path_from_text, path_text
 from imgsim.networks.models import Model
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 class Record:
     """One picture to be written: what is known of it, and a vector for some models.
 
-    With `twin_id` the vectors are those of that image, whose content is the same; `replaces` says
-    that the path had another content before.
+    With `twin_id` the vectors are those of that image, whose content is the same.
     """
 
     found: Found
@@ -36,7 +36,6 @@ class Record:
     frame: Frame
     vectors: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     twin_id: int | None = None
-    replaces: bool = False
 
 
 class Writer:
@@ -60,50 +59,125 @@ class Writer:
         self._pattern = pattern
         self._run_id = run_id
 
-    def write(self, records: Sequence[Record], refused: Sequence[Refused]) -> None:
-        """Write pictures with their vectors, and failures, in one transaction."""
-        with self._shared.alone() as connection, connection.transaction():
-            ids = self._upsert_images(connection, records)
-            replaced = [i for i, r in zip(ids, records, strict=True) if r.replaces]
-            surplus = self._surplus_frames(connection, records)
-            if replaced:
-                derived.drop(connection, replaced + surplus)
-            for name, model in self._models.items():
-                self._write_vectors(connection, name, model, ids, records)
-            if surplus:
-                connection.execute("delete from imgsim.image where image_id = any(%s)", [surplus])
-            failures.forget(
-                connection,
-                [r.found.path for r in records],
-                [r.frame.number for r in records],
-            )
-            failures.record(connection, refused, self._run_id)
+    def write(self, records: Sequence[Record], refused: Sequence[Refused]) -> dict[str, str]:
+        """Writes pictures with their vectors, and failures, in one transaction.
 
-    def judged_pages(self, records: Sequence[Record]) -> dict[str, str]:
+        Returns:
+            Files that must not be written as they are, and why; if any, nothing was written.
+        """
+        with self._shared.alone() as connection:
+            return committed(connection, lambda: self._write(connection, records, refused))
+
+    def _write(
+        self, connection: Connection, records: Sequence[Record], refused: Sequence[Refused]
+    ) -> dict[str, str]:
+        if records:
+            # First of all: what is computed from these images' earlier content is then either
+            # committed, and dropped below, or not yet begun.
+            hold_models(connection)
+        surplus = self._surplus_frames(connection, records)
+        held_back = self._judged_pages(connection, surplus) | self._lost_twins(connection, records)
+        if held_back:
+            return held_back
+        replaced = self._replaced(connection, records)
+        self._raise_revisions(connection, records)
+        ids = self._upsert_images(connection, records)
+        if replaced or surplus:
+            derived.drop(connection, replaced + surplus)
+            connection.execute("delete from imgsim.image where image_id = any(%s)", [surplus])
+        for name, model in self._models.items():
+            self._write_vectors(connection, name, model, ids, records)
+        failures.forget(
+            connection,
+            [r.found.path for r in records],
+            [r.frame.number for r in records],
+        )
+        failures.record(connection, refused, self._run_id)
+        return {}
+
+    def _replaced(self, connection: Connection, records: Sequence[Record]) -> list[int]:
+        """The images whose content becomes another.
+
+        By what is stored now, not by what was planned: a path may have been moved here since.
+        """
+        rows = connection.execute(
+            """
+            select i.image_id
+            from imgsim.image i
+            join unnest(%s::text[], %s::integer[], %s::text[]) as r (path, frame, sha256)
+                on i.path = r.path and i.frame = r.frame and i.sha256 <> r.sha256
+            """,
+            [
+                [path_text(r.found.path) for r in records],
+                [r.frame.number for r in records],
+                [r.sha256 for r in records],
+            ],
+        )
+        return [row[0] for row in rows]
+
+    def _judged_pages(self, connection: Connection, surplus: list[int]) -> dict[str, str]:
         """Files whose later pages are gone though scholars have judged them, and why they wait.
 
-        Whoever takes such a file in would take the verdicts out.
+        Whoever takes such a file in would delete the verdicts.
         """
-        if not any(record.replaces for record in records):
+        if not surplus:
             return {}
-        with self._shared.alone() as connection:
-            rows = connection.execute(
-                """
-                select i.path, count(*)
-                from imgsim.image i
-                join imgsim.verdict v on i.image_id in (v.image_id, v.other_id)
-                where i.image_id = any(%s)
-                group by i.path
-                """,
-                [self._surplus_frames(connection, records)],
-            ).fetchall()
-        judged: dict[str, int] = dict(rows)
+        # Until these rows go, or the transaction ends, nobody can give a verdict on them.
+        connection.execute(
+            "select from imgsim.image where image_id = any(%s) order by image_id for update",
+            [surplus],
+        )
+        rows = connection.execute(
+            """
+            select i.path, count(*)
+            from imgsim.image i
+            join imgsim.verdict v on i.image_id in (v.image_id, v.other_id)
+            where i.image_id = any(%s)
+            group by i.path
+            """,
+            [surplus],
+        ).fetchall()
         return {
-            r.found.path: f"scholars have judged pages that it has no more "
-            f"({judged[path_text(r.found.path)]:,} verdicts): imgsim remove --with-verdicts first"
-            for r in records
-            if path_text(r.found.path) in judged
+            path_from_text(path): "scholars have judged pages that it no longer has "
+            f"({counted(count, 'verdict')}): imgsim remove --with-verdicts first"
+            for path, count in rows
         }
+
+    def _lost_twins(self, connection: Connection, records: Sequence[Record]) -> dict[str, str]:
+        """Copies of images that have another content by now, or none: their vectors are not theirs.
+
+        In the same block too: the twin's vectors are dropped before these are copied.
+        """
+        copies = [r for r in records if r.twin_id]
+        if not copies:
+            return {}
+        rows = connection.execute(
+            "select image_id, sha256 from imgsim.image where image_id = any(%s)",
+            [[r.twin_id for r in copies]],
+        )
+        contents: dict[int | None, str] = dict(rows.fetchall())
+        for image_id in self._replaced(connection, records):
+            contents.pop(image_id, None)
+        return {
+            r.found.path: "the stored image that it is a copy of changed meanwhile: "
+            "run imgsim ingest again"
+            for r in copies
+            if contents.get(r.twin_id) != r.sha256
+        }
+
+    def _raise_revisions(self, connection: Connection, records: Sequence[Record]) -> None:
+        # Before any vector is written: Citus wants reference tables before others.
+        copied = any(r.twin_id for r in records)
+        connection.execute(
+            "update imgsim.model set revision = revision + 1 where model_id = any(%s)",
+            [
+                [
+                    model.model_id
+                    for name, model in self._models.items()
+                    if copied or any(name in r.vectors for r in records)
+                ]
+            ],
+        )
 
     def _upsert_images(self, connection: Connection, records: Sequence[Record]) -> list[int]:
         if not records:
@@ -128,6 +202,9 @@ class Writer:
                     excluded.page_number, image.page_number),
                 illustration = coalesce(case when image.linked then image.illustration end,
                     excluded.illustration, image.illustration),
+                run_id = case
+                    when image.sha256 = excluded.sha256 then image.run_id else excluded.run_id
+                end,
                 changed_at = case
                     when image.sha256 = excluded.sha256 then image.changed_at else now()
                 end
@@ -156,19 +233,18 @@ class Writer:
         ids: list[int],
         records: Sequence[Record],
     ) -> None:
-        with_twin = [(i, r.twin_id) for i, r in zip(ids, records, strict=True) if r.twin_id]
-        own = [(i, r.vectors[name]) for i, r in zip(ids, records, strict=True) if name in r.vectors]
+        table = sql.Identifier(model.embedding_table)
+        rows = connection.execute(
+            sql.SQL("select image_id from imgsim.{} where image_id = any(%s)").format(table), [ids]
+        )
+        # What hangs on a vector stays true only while the vector stays: that of a content that
+        # did not change is left as it is.
+        there = {row[0] for row in rows}
+        lacking = [(i, r) for i, r in zip(ids, records, strict=True) if i not in there]
+        with_twin = [(i, r.twin_id) for i, r in lacking if r.twin_id]
+        own = [(i, r.vectors[name]) for i, r in lacking if name in r.vectors]
         if not with_twin and not own:
             return
-        # The row of the model is written first: Citus wants reference tables before others.
-        connection.execute(
-            "update imgsim.model set revision = revision + 1 where model_id = %s", [model.model_id]
-        )
-        table = sql.Identifier(model.embedding_table)
-        connection.execute(
-            sql.SQL("delete from imgsim.{} where image_id = any(%s)").format(table),
-            [[image_id for image_id, _ in [*with_twin, *own]]],
-        )
         with (
             connection.cursor() as cursor,
             cursor.copy(
@@ -194,8 +270,8 @@ class Writer:
             )
 
     def _surplus_frames(self, connection: Connection, records: Sequence[Record]) -> list[int]:
-        """The images of pages that a file, now replaced, has no more."""
-        counts = {path_text(r.found.path): r.frame.count for r in records if r.replaces}
+        """The images of pages that a file, now replaced, no longer has."""
+        counts = {path_text(r.found.path): r.frame.count for r in records}
         rows = connection.execute(
             """
             select i.image_id

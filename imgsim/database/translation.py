@@ -27,6 +27,12 @@ def translate(exc: psycopg.Error) -> DatabaseError:
     """The driver's error as one that names the thing, the reason and the next step."""
     text = str(exc).strip()
     first_line = text.splitlines()[0] if text else type(exc).__name__
+    if isinstance(exc, pg.DeadlockDetected | pg.SerializationFailure):
+        # The server's own hint is to see its log, where nothing else is to be done.
+        return DatabaseError(
+            "cannot finish: another command was writing the same rows, at the second try too",
+            "wait until the other imgsim has ended, then run the same command again",
+        )
     for kind, mentioned, hint in HINTS:
         if isinstance(exc, kind) and re.search(mentioned, first_line):
             return DatabaseError(first_line, exc.diag.message_hint or hint)

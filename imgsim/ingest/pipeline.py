@@ -358,12 +358,12 @@ class Pipeline:
     def _written(self, pieces: list[Passing]) -> list[Passing]:
         contents = [piece.content if isinstance(piece, Piece) else piece for piece in pieces]
         records = [content for content in contents if isinstance(content, Record)]
-        if judged := self._writer.judged_pages(records):
-            return self._written([_held_back(piece, judged) for piece in pieces])
         refused = [content for content in contents if isinstance(content, Refused)]
         if records or refused:
             with self.timings.at_work("write", len(records)):
-                self._writer.write(records, refused)
+                reasons = self._writer.write(records, refused)
+            if reasons:
+                return self._written([_held_back(piece, reasons) for piece in pieces])
         return pieces
 
     def _finished(self, pieces: Sequence[Passing]) -> list[Work]:
@@ -419,7 +419,7 @@ def _record(
     if without:
         reason = f"{', '.join(without)} gave no usable vector (all zero or not finite)"
         return Refused(work.found.path, "embed", reason, frame.number, work.found.size)
-    return Record(work.found, work.sha256, frame, vectors, replaces=work.kind == "changed")
+    return Record(work.found, work.sha256, frame, vectors)
 
 
 def _copy_of(stored: StoredFrame, work: Work) -> Record:
@@ -428,5 +428,4 @@ def _copy_of(stored: StoredFrame, work: Work) -> Record:
         work.sha256,
         stored.frame,
         twin_id=stored.image_id,
-        replaces=work.kind == "changed",
     )

@@ -195,7 +195,10 @@ class Planner:
                 if self._images.was_moved(twin) and self._move(twin, file):
                     yield self._same_content(file, twin, "moved")
                     return
-        complete = next((twin for twin in twins if not _lacking(twin)), None)
+        # One that this or another ingest is about to replace would have other vectors by then.
+        complete = next(
+            (t for t in twins if not _lacking(t) and not self._images.was_changed(t)), None
+        )
         if complete:
             kind = "changed" if frames else "duplicate"
             yield Work(file, sha256, kind, self._models, tuple(complete))
@@ -231,11 +234,16 @@ class Planner:
 def _kind(frames: list[StoredFrame], sha256: str) -> str:
     if not frames:
         return "new"
-    return "completed" if frames[0].sha256 == sha256 else "changed"
+    return "completed" if all(frame.sha256 == sha256 for frame in frames) else "changed"
 
 
 def _is_whole(frames: Sequence[StoredFrame]) -> bool:
-    return bool(frames) and len(frames) == frames[0].frame.count
+    # A run killed between two blocks of a changed file leaves the content of some pages behind.
+    return bool(frames) and len(frames) == frames[0].frame.count and _is_one_content(frames)
+
+
+def _is_one_content(frames: Sequence[StoredFrame]) -> bool:
+    return all(frame.sha256 == frames[0].sha256 for frame in frames)
 
 
 def _is_same_file(file: Found, frames: Sequence[StoredFrame]) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from imgsim.database.connection import Connection
-from imgsim.database.turns import turn
+from imgsim.database.turns import committed, hold_models, turn
 from imgsim.errors import ImgsimError
 from imgsim.reuse.grouping import Group, Grouping, Links, grouped, kept_ids
 
@@ -96,18 +97,25 @@ def build(
     for name, value in (("least probability", least), ("tightness", tightness)):
         if not 0 <= value <= 1:
             raise ImgsimError(f"the {name} is {value}", "give one from 0 to 1")
-    with turn(connection, "imgsim.group_run", 0), connection.transaction():
-        # Until the groups are written, none of their images goes.
-        connection.execute("lock table imgsim.image in share mode")
-        _require_evidence(connection)
-        last_verdict = _last_verdict(connection)
-        found = grouped(_links(connection, least, parts), _apart(connection), tightness)
-        before = _stored(connection)
-        after = _rows(found, _ids(connection, found.groups, before))
-        if after != before:
-            _write(connection, after)
-        _record(connection, (least, tightness, parts), last_verdict, after)
-        return _summary(connection, found, after, changed=after != before)
+    options = (least, tightness, parts)
+    with turn(connection, "imgsim.group_run", 0):
+        return committed(connection, partial(_build, connection, options))
+
+
+def _build(connection: Connection, options: tuple[float, float, bool]) -> Built:
+    least, tightness, parts = options
+    # Until the groups are written, none of their images goes and no verification comes. One that
+    # waits here is dated after these groups, and so counted as news.
+    hold_models(connection)
+    _require_evidence(connection)
+    last_verdict = _last_verdict(connection)
+    found = grouped(_links(connection, least, parts), _apart(connection), tightness)
+    before = _stored(connection)
+    after = _rows(found, _ids(connection, found.groups, before))
+    if after != before:
+        _write(connection, after)
+    _record(connection, options, last_verdict, after)
+    return _summary(connection, found, after, changed=after != before)
 
 
 def status(connection: Connection) -> Status:
@@ -244,8 +252,8 @@ def _record(
     connection.execute(
         """
         insert into imgsim.group_run
-            (least, tightness, parts, links, groups, images, last_verdict_id)
-        values (%s, %s, %s, %s, %s, %s, %s)
+            (least, tightness, parts, links, groups, images, last_verdict_id, at)
+        values (%s, %s, %s, %s, %s, %s, %s, clock_timestamp())
         """,
         [*options, *counts, last_verdict],
     )

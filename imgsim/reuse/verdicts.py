@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imgsim.database.connection import Connection
-from imgsim.database.turns import turn
+from imgsim.database.turns import share_models, turn
 from imgsim.errors import ImgsimError, NotFoundError
 from imgsim.formats.reading import Tally
 from imgsim.reuse import pair_files
@@ -145,6 +145,7 @@ def record(
         raise ImgsimError(f"{image} and {other} are the same image", "give two different ones")
     given = Given(least, greatest, said, (note or "").strip() or None, who)
     with turn(connection, "imgsim.verdict", 0), connection.transaction():
+        share_models(connection)  # before the images' rows: who removes images comes the same way
         before = _current(connection, given)
         mine = before.pop(who, None)
         added = mine is None or mine[0] != said or given.note not in (None, mine[1])
@@ -174,6 +175,7 @@ def load(connection: Connection, path: Path, by: str | None = None) -> Loaded:
     read = [given for pair in pairs.pairs if (given := _read(loaded, pair, otherwise))]
     verdicts = _without_contradictions(loaded, read)
     with turn(connection, "imgsim.verdict", 0), connection.transaction():
+        share_models(connection)  # before the images' rows: who removes images comes the same way
         loaded.added = _insert(connection, verdicts)
         loaded.already = len(verdicts) - loaded.added
         _tell_outdated(connection, loaded, verdicts)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from psycopg import sql
@@ -19,14 +19,14 @@ from psycopg import sql
 from imgsim.database.connection import Connection
 from imgsim.database.copying import copy_columns
 from imgsim.database.session import only_reads
-from imgsim.database.turns import turn
+from imgsim.database.turns import committed, turn
 from imgsim.errors import ImgsimError
 from imgsim.networks.models import Model
 from imgsim.similarity.comparison.nearest import Lists, Nearest, places
 from imgsim.similarity.comparison.products import Multiplied, OnProcessor
 from imgsim.similarity.comparison.reaching import Found, Reaching
 from imgsim.similarity.comparison.vectors import Vectors
-from imgsim.similarity.revisions import ChangedMeanwhileError, unchanged_since
+from imgsim.similarity.revisions import ChangedMeanwhileError, removed_meanwhile, unchanged_since
 from imgsim.similarity.stored_vectors import read_vectors
 from imgsim.work import Progress, silent
 
@@ -72,7 +72,7 @@ def bring_up_to_date(
     multiply: Multiplied = OnProcessor,
     may_be_old: bool = True,
 ) -> dict[str, int]:
-    """Fill the lists of models that have none, too short ones, or ones older than their images.
+    """Fills the lists of models that have none, too short ones, or ones older than their images.
 
     Args:
         on_progress: called with the model's name, how many lists are filled, and of how many.
@@ -106,7 +106,11 @@ def bring_up_to_date(
 
 
 def state_of(connection: Connection, model: Model) -> State:
-    """What a model's stored lists are true for."""
+    """Returns what a model's stored lists are true for.
+
+    Raises:
+        NotFoundError: the model was removed meanwhile.
+    """
     row = connection.execute(
         """
         select m.revision, s.k, s.revision, s.recall
@@ -116,7 +120,8 @@ def state_of(connection: Connection, model: Model) -> State:
         """,
         [model.model_id],
     ).fetchone()
-    assert row is not None
+    if row is None:
+        raise removed_meanwhile(model)
     return State(*row)
 
 
@@ -132,7 +137,7 @@ def _fill(
     vectors = read_vectors(connection, model)
     length = max(k, state.k or 0)
     if state.method == "hnsw":
-        _forget(connection, model)
+        committed(connection, partial(_forget, connection, model, state))
     kth = _kth_of_lists(connection, model, vectors, min(length, len(vectors.ids) - 1))
     without = np.flatnonzero(np.isneginf(kth))
     nearest = Nearest(vectors, length, compared=len(without), multiply=multiply)
@@ -141,25 +146,41 @@ def _fill(
         rows = without[start : start + COMMITTED]
         lists = list(nearest.lists(rows))
         gained = gains.of(start, start + len(rows))
-        with connection.transaction():
-            unchanged_since(connection, model, state.revision)
-            _replace(connection, model, vectors.ids[rows], lists)
-            _enter(connection, model, length, gained)
+        block = _Block(vectors.ids[rows], lists, length, gained)
+        committed(connection, partial(_store, connection, model, state, block))
         on_progress(model.name, start + len(rows), len(without))
-    with connection.transaction():
-        unchanged_since(connection, model, state.revision)
-        _cut(connection, model, length)
-        _set_state(connection, model, length, state.revision)
+    committed(connection, partial(_finish, connection, model, length, state))
     return len(without)
 
 
-def _forget(connection: Connection, model: Model) -> None:
-    with connection.transaction():
-        for table in ("neighbour_state", "neighbour_list"):
-            connection.execute(
-                sql.SQL("delete from imgsim.{} where model_id = %s").format(sql.Identifier(table)),
-                [model.model_id],
-            )
+class _Block(NamedTuple):
+    """Images with their new lists, and the lists of others that they enter."""
+
+    ids: npt.NDArray[np.int64]
+    lists: Sequence[Lists]
+    length: int
+    gained: Found
+
+
+def _store(connection: Connection, model: Model, state: State, block: _Block) -> None:
+    unchanged_since(connection, model, state.revision)
+    _replace(connection, model, block.ids, block.lists)
+    _enter(connection, model, block.length, block.gained)
+
+
+def _forget(connection: Connection, model: Model, state: State) -> None:
+    unchanged_since(connection, model, state.revision)
+    for table in ("neighbour_state", "neighbour_list"):
+        connection.execute(
+            sql.SQL("delete from imgsim.{} where model_id = %s").format(sql.Identifier(table)),
+            [model.model_id],
+        )
+
+
+def _finish(connection: Connection, model: Model, length: int, state: State) -> None:
+    unchanged_since(connection, model, state.revision)
+    _cut(connection, model, length)
+    _set_state(connection, model, length, state.revision)
 
 
 def _kth_of_lists(
@@ -240,7 +261,7 @@ def _replace(
 
 
 def _enter(connection: Connection, model: Model, length: int, gained: Found) -> None:
-    """Put newcomers into lists, each at its place; what falls off the end goes."""
+    """Puts newcomers into lists, each at its place; what falls off the end goes."""
     if not len(gained.row_ids):
         return
     connection.execute(
@@ -309,9 +330,9 @@ def _fill_from_index(
             )
         )
     ]
-    with connection.transaction():
-        unchanged_since(connection, model, state.revision)
-        _forget(connection, model)
+
+    def fill() -> None:
+        _forget(connection, model, state)
         for start in range(0, len(ids), RECALL_SAMPLE):
             some = ids[start : start + RECALL_SAMPLE]
             connection.execute(
@@ -331,6 +352,8 @@ def _fill_from_index(
             [model.name, k, RECALL_SAMPLE],
         ).fetchone()
         _set_state(connection, model, k, state.revision, recall[0] if recall else None)
+
+    committed(connection, fill)
     return len(ids)
 
 
@@ -357,7 +380,7 @@ def _set_state(
 
 
 def forget_lists_of(connection: Connection, image_ids: Sequence[int]) -> None:
-    """Drop the lists of some images, and those in which they stand, of all models."""
+    """Drops the lists of some images, and those in which they stand, of all models."""
     ids = list(image_ids)
     connection.execute("delete from imgsim.neighbour_list where image_id = any(%s)", [ids])
     connection.execute(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,14 +18,14 @@ from psycopg import sql
 from imgsim.database.connection import Connection
 from imgsim.database.copying import copy_columns
 from imgsim.database.session import only_reads
-from imgsim.database.turns import turn
+from imgsim.database.turns import committed, share_models, turn
 from imgsim.errors import ImgsimError
 from imgsim.networks.models import Model
 from imgsim.settings import THRESHOLD
 from imgsim.similarity.comparison.products import Multiplied, OnProcessor
 from imgsim.similarity.comparison.reaching import Found, Reaching
 from imgsim.similarity.comparison.vectors import Vectors
-from imgsim.similarity.revisions import ChangedMeanwhileError, unchanged_since
+from imgsim.similarity.revisions import ChangedMeanwhileError, removed_meanwhile, unchanged_since
 from imgsim.similarity.stored_vectors import read_vectors
 from imgsim.work import Progress, silent
 
@@ -63,7 +64,7 @@ def bring_up_to_date(
     multiply: Multiplied = OnProcessor,
     may_be_old: bool = True,
 ) -> dict[str, int]:
-    """Fill `imgsim.pair` for models whose pairs are missing, too few, or older than their images.
+    """Fills `imgsim.pair` for models whose pairs are missing, too few, or older than their images.
 
     Args:
         on_progress: called with the model's name, how many comparisons are done, and of how many.
@@ -97,7 +98,7 @@ def bring_up_to_date(
 
 
 def forget_pairs_of(connection: Connection, image_ids: Sequence[int]) -> None:
-    """Drop the pairs of some images, of all models; they are to be compared again."""
+    """Drops the pairs of some images, of all models; they are to be compared again."""
     ids = list(image_ids)
     connection.execute(
         "delete from imgsim.pair where image_id = any(%s) or other_id = any(%s)", [ids, ids]
@@ -105,8 +106,8 @@ def forget_pairs_of(connection: Connection, image_ids: Sequence[int]) -> None:
     connection.execute("delete from imgsim.pair_image where image_id = any(%s)", [ids])
 
 
-def stay_current(connection: Connection, model: Model) -> None:
-    """Before images' removal raises a model's revision: its pairs stay as current as they were.
+def stay_current(connection: Connection, model: Model, removed: Sequence[int]) -> None:
+    """Keeps a model's pairs as current as they were, before images' removal raises its revision.
 
     The pairs of removed images go with them, and no other pair depends on those.
     """
@@ -114,12 +115,20 @@ def stay_current(connection: Connection, model: Model) -> None:
         sql.SQL(
             """
             update imgsim.pair_state s
-            set revision = m.revision + 1, images = (select count(*) from imgsim.{})
+            set revision = m.revision + 1,
+                images = (
+                    select count(*)
+                    from imgsim.{} e
+                    where not exists (
+                        select from unnest(%s::bigint[]) as r (image_id)
+                        where r.image_id = e.image_id
+                    )
+                )
             from imgsim.model m
             where m.model_id = s.model_id and m.revision = s.revision and m.model_id = %s
             """
         ).format(sql.Identifier(model.embedding_table)),
-        [model.model_id],
+        [list(removed), model.model_id],
     )
 
 
@@ -133,7 +142,8 @@ def _state_of(connection: Connection, model: Model) -> State:
         """,
         [model.model_id],
     ).fetchone()
-    assert row is not None
+    if row is None:
+        raise removed_meanwhile(model)
     return State(*row)
 
 
@@ -164,16 +174,20 @@ class _Filling:
             end = min(len(order), start + COMMITTED)
             found = self._found(reaching, start, end, self._at_most - stored)
             stored += len(found.row_ids)
-            with self._connection.transaction():
-                unchanged_since(self._connection, self._model, self._state.revision)
-                self._copy(found)
-                self._mark(self._vectors.ids[order[start:end]])
+            ids = self._vectors.ids[order[start:end]]
+            committed(self._connection, partial(self._store, found, ids))
             compared = (end * (end - 1) - len(done) * (len(done) - 1)) // 2
             on_progress(self._model.name, compared, comparisons)
-        with self._connection.transaction():
-            unchanged_since(self._connection, self._model, self._state.revision)
-            self._set_state()
+        committed(self._connection, self._set_state)
         return stored
+
+    def _unchanged(self) -> None:
+        unchanged_since(self._connection, self._model, self._state.revision)
+
+    def _store(self, found: Found, ids: npt.NDArray[np.int64]) -> None:
+        self._unchanged()
+        self._copy(found)
+        self._mark(ids)
 
     def _found(self, reaching: Reaching, start: int, end: int, room: int) -> Found:
         """The pairs of a block that are not stored yet."""
@@ -182,7 +196,7 @@ class _Filling:
             parts.append(part.taken(part.similarity < self._stored_from(part)))
             room -= len(parts[-1].row_ids)
             if room < 0:
-                self._undo()
+                committed(self._connection, self._undo)
                 raise TooManyPairsError(
                     f"more than {self._at_most:,} pairs of {self._model.name} reach "
                     f"{self._threshold:g} (weights: {self._model.weights}); nothing was changed",
@@ -196,33 +210,34 @@ class _Filling:
         return np.maximum(*(self._complete_from[rows] for rows in ends))
 
     def _undo(self) -> None:
-        """Take out what this run has stored below the threshold that was there before."""
+        """Deletes what this run has stored below the threshold that was there before."""
         before = self._state.threshold
+        # Whoever removes images deletes the same rows: it waits for the models' rows first.
+        share_models(self._connection)
         values = {"model_id": self._model.model_id, "before": before}
-        with self._connection.transaction():
-            self._connection.execute(
-                """
-                delete from imgsim.pair
-                where model_id = %(model_id)s
-                    and (%(before)s::float8 is null or similarity < %(before)s)
-                """,
-                values,
-            )
-            self._connection.execute(
-                """
-                delete from imgsim.pair_image
-                where model_id = %(model_id)s and %(before)s::float8 is null
-                """,
-                values,
-            )
-            self._connection.execute(
-                """
-                update imgsim.pair_image
-                set threshold = %(before)s
-                where model_id = %(model_id)s and threshold < %(before)s
-                """,
-                values,
-            )
+        self._connection.execute(
+            """
+            delete from imgsim.pair
+            where model_id = %(model_id)s
+                and (%(before)s::float8 is null or similarity < %(before)s)
+            """,
+            values,
+        )
+        self._connection.execute(
+            """
+            delete from imgsim.pair_image
+            where model_id = %(model_id)s and %(before)s::float8 is null
+            """,
+            values,
+        )
+        self._connection.execute(
+            """
+            update imgsim.pair_image
+            set threshold = %(before)s
+            where model_id = %(model_id)s and threshold < %(before)s
+            """,
+            values,
+        )
 
     def _count(self) -> int:
         row = self._connection.execute(
@@ -256,6 +271,7 @@ class _Filling:
         )
 
     def _set_state(self) -> None:
+        self._unchanged()
         self._connection.execute(
             """
             insert into imgsim.pair_state (model_id, threshold, images, revision)

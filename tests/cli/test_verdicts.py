@@ -123,7 +123,7 @@ def test_images_with_verdicts_are_removed_only_with_these(
     verdicts.record(connection, "1", "2", "copy", by="Ann")
     answer = imgsim("remove", "/scans/1", "--yes")
     assert answer.code == 1
-    assert "1 verdicts are on these images, and would be lost" in answer.err
+    assert "these images have 1 verdict that would be deleted too" in answer.err
     assert "--with-verdicts" in answer.err
     answer = imgsim("remove", "/scans/1", "--yes", "--with-verdicts")
     assert answer.code == 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from imgsim import reports
-from imgsim.collection import upkeep
+from imgsim.collection import derived
 from imgsim.database import connection as database
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError
@@ -238,7 +238,7 @@ def test_it_is_known_what_has_changed_since_the_groups_were_built(connection: Co
     assert (status.verified_since, status.judged_since, status.removed_since) == (1, 2, 0)
     groups.build(connection)
     assert groups.status(connection).is_current
-    upkeep.remove(connection, [D])
+    derived.remove(connection, [D])
     assert groups.status(connection).removed_since == 1
     assert rows(connection, "select images from imgsim.reuse_group") == [(3,)]
 
@@ -247,7 +247,7 @@ def test_a_group_of_which_one_image_is_left_is_shown_no_more(connection: Connect
     add_images(connection, None, None)
     verify(connection, 1, 2, 0.99)
     groups.build(connection)
-    upkeep.remove(connection, [2])
+    derived.remove(connection, [2])
     assert rows(connection, "select * from imgsim.reuse_group") == []
 
 

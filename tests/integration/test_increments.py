@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from psycopg import sql
 
-from imgsim.collection import upkeep
+from imgsim.collection import derived
 from imgsim.database import connection as database
 from imgsim.database.connection import Connection
 from imgsim.networks import models
@@ -109,7 +109,7 @@ def test_any_course_of_changes_and_interruptions_leads_where_a_fresh_start_does(
                 present += new
             case "remove" if len(present) > 2:
                 gone = rng.choice(present, min(9, len(present) - 2), replace=False).tolist()
-                upkeep.remove(connection, gone)
+                derived.remove(connection, gone)
                 present = [i for i in present if i not in gone]
             case "replace":
                 ids = rng.choice(present, min(9, len(present)), replace=False).tolist()
@@ -171,7 +171,7 @@ def test_images_removed_or_replaced_while_the_work_goes_on_are_not_left_in_it(
     vectors = clustered(120, 16)
     model = store(connection, "m", vectors)
     todo: list[Callable[[Connection], object]] = [
-        lambda other: upkeep.remove(other, [5, 50, 110]),
+        lambda other: derived.remove(other, [5, 50, 110]),
         lambda other: replace_content(other, model, [7, 60], vectors[[100, 101]]),
     ]
 
@@ -231,7 +231,7 @@ def test_lists_through_the_index_carry_their_recall_and_give_way_to_exact_ones(
 def test_removing_images_keeps_lists_through_the_index_current(connection: Connection) -> None:
     model = store(connection, "m", clustered(120, 32))
     neighbours.bring_up_to_date(connection, [model], K, method="hnsw")
-    upkeep.remove(connection, [3, 4])
+    derived.remove(connection, [3, 4])
     assert neighbours.bring_up_to_date(connection, [model], K, method="hnsw") == {}
     named = connection.execute(
         "select count(*) from imgsim.neighbour where other_id in (3, 4)"

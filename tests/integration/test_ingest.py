@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imgsim.collection import upkeep
+from imgsim.collection import derived, upkeep
 from imgsim.database import connection as database
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
@@ -341,7 +341,7 @@ def test_removing_takes_everything_of_an_image_and_relocating_nothing(
     assert upkeep.under_paths(connection, [str(folder)[:-1]]) == []
     (folder / "below" / "sixth.jpg").unlink()
     gone = upkeep.missing(connection)
-    assert upkeep.remove(connection, gone) == 1
+    assert derived.remove(connection, gone) == 1
     assert embeddings(connection) == 5
     assert neighbours.bring_up_to_date(connection, stored, 3) == {}
     folder.rename(folder.parent / "new place")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgsim.collection import upkeep
+from imgsim.collection import derived
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.networks import models
@@ -110,7 +110,7 @@ def test_removing_images_leaves_the_lists_right_and_current(connection: Connecti
     model = store(connection, "m", clustered(600, 32))
     neighbours.bring_up_to_date(connection, [model], 6)
     gone = [1, 2, 77, 300, 600]
-    assert upkeep.remove(connection, gone) == 5
+    assert derived.remove(connection, gone) == 5
     lists = stored_lists(connection, model)
     assert lists == brute_force(connection, model, 6)
     assert not set(gone) & set(lists)
@@ -121,5 +121,5 @@ def test_removing_images_does_not_make_stale_lists_look_current(connection: Conn
     model = store(connection, "m", clustered(50, 32))
     neighbours.bring_up_to_date(connection, [model], 6)
     connection.execute("update imgsim.model set revision = revision + 1")
-    upkeep.remove(connection, [1])
+    derived.remove(connection, [1])
     assert neighbours.bring_up_to_date(connection, [model], 6) != {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgsim.collection import upkeep
+from imgsim.collection import derived
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.networks import models
@@ -142,7 +142,7 @@ def test_too_many_pairs_change_nothing(connection: Connection) -> None:
 def test_removing_images_leaves_pairs_right_and_current(connection: Connection) -> None:
     model = store(connection, "m", clustered(200, 16))
     pairs.bring_up_to_date(connection, [model], 0.9)
-    assert upkeep.remove(connection, [1, 2, 77, 200]) == 4
+    assert derived.remove(connection, [1, 2, 77, 200]) == 4
     assert stored_pairs(connection, model) == brute_force(connection, model, 0.9)
     assert pairs.bring_up_to_date(connection, [model], 0.9) == {}
     images = connection.execute("select images from imgsim.pair_state").fetchone()
@@ -153,7 +153,7 @@ def test_removing_images_does_not_make_stale_pairs_look_current(connection: Conn
     model = store(connection, "m", clustered(50, 16))
     pairs.bring_up_to_date(connection, [model], 0.9)
     connection.execute("update imgsim.model set revision = revision + 1")
-    upkeep.remove(connection, [1])
+    derived.remove(connection, [1])
     assert pairs.bring_up_to_date(connection, [model], 0.9) != {}
 
 

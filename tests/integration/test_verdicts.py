@@ -11,7 +11,7 @@ from PIL import Image
 
 from imgsim import ingest, reports
 from imgsim.api import Store
-from imgsim.collection import upkeep
+from imgsim.collection import derived, upkeep
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError
 from imgsim.ingest.pipeline import Options
@@ -294,12 +294,12 @@ def test_images_with_verdicts_are_not_removed_unless_these_may_go(connection: Co
     verdicts.record(connection, "image 1", "image 2", "copy", by="Ann")
     verdicts.record(connection, "image 2", "image 3", "copy", by="Ann")
     verdicts.record(connection, "image 5", "image 6", "copy", by="Ann")
-    with pytest.raises(ImgsimError, match="2 verdicts are on these images"):
-        upkeep.remove(connection, [2, 4])
+    with pytest.raises(ImgsimError, match="these images have 2 verdicts that would be deleted"):
+        derived.remove(connection, [2, 4])
     assert connection.execute("select count(*) from imgsim.image").fetchone() == (30,)
-    assert upkeep.remove(connection, [2, 4], with_verdicts=True) == 2
+    assert derived.remove(connection, [2, 4], with_verdicts=True) == 2
     assert stored(connection) == [(5, 6, "copy", None, "Ann")]
-    assert upkeep.remove(connection, [7]) == 1
+    assert derived.remove(connection, [7]) == 1
 
 
 def test_a_file_that_lost_judged_pages_waits_and_no_verdict_is_lost(
@@ -318,10 +318,10 @@ def test_a_file_that_lost_judged_pages_waits_and_no_verdict_is_lost(
     summary = ingest.ingest(connection, [tmp_path], options)
     assert (summary.failed, summary.changed) == (1, 0)
     (reason,) = {row[3] for row in reports.failures(connection).rows}
-    assert reason.startswith("scholars have judged pages that it has no more (1 verdicts)")
+    assert reason.startswith("scholars have judged pages that it no longer has (1 verdict)")
     assert reason.endswith("imgsim remove --with-verdicts first")
     assert len(stored(connection)) == 1
-    assert upkeep.remove(
+    assert derived.remove(
         connection, upkeep.under_paths(connection, [str(file)]), with_verdicts=True
     )
     assert ingest.ingest(connection, [tmp_path], options).failed == 0

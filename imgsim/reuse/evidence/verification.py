@@ -10,14 +10,16 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from psycopg.types.json import Jsonb
 
 from imgsim.database.connection import Connection
-from imgsim.database.turns import turn
+from imgsim.database.turns import committed, share_models, turn
 from imgsim.errors import NotFoundError
 from imgsim.images import decoding
 from imgsim.images.files import Found, Refused, path_from_text
@@ -63,24 +65,28 @@ def verify(
     turned: bool = False,
     again: bool = False,
     on_progress: Progress = silent,
+    takes_turn: bool = True,
 ) -> Verified:
-    """Judge pairs of stored images, and keep what comes of it in `imgsim.verification`.
+    """Judges pairs of stored images, and keeps what comes of it in `imgsim.verification`.
 
     Args:
         turned: accept any rotation on as little evidence as none.
         again: judge also what has been judged.
         on_progress: told of features, then of pairs.
+        takes_turn: wait for other runs, which may be at the same pairs. Without it a pair may be
+            judged twice, to the same end.
     """
     wanted = sorted({Pair(*sorted(pair)) for pair in pairs if pair[0] != pair[1]})
-    with turn(connection, "imgsim.verification", 0):
-        _forget_outdated(connection)
+    with turn(connection, "imgsim.verification", 0) if takes_turn else nullcontext():
+        committed(connection, partial(_forget_outdated, connection))
         left = wanted if again else _not_judged(connection, wanted, turned)
         told = Verified(len(wanted), len(wanted) - len(left))
         unreadable = _find_features(connection, left, told, on_progress)
         for start in range(0, len(left), PAIRS_COMMITTED):
             block = left[start : start + PAIRS_COMMITTED]
+            contents = _contents(connection, block)
             judged = list(_judge(connection, block, unreadable, turned))
-            _keep(connection, judged, {"turned": turned})
+            _keep(connection, judged, contents, {"turned": turned})
             told.relations.update(each.relation for _, each in judged)
             told.mirrored += sum(
                 each.mirrored for _, each in judged if each.relation.startswith("same block")
@@ -110,9 +116,10 @@ def stored_features(connection: Connection, ids: Sequence[int]) -> dict[int, Loc
     """The features of images that have been found before."""
     rows = connection.execute(
         """
-        select image_id, width, height, features, ink
-        from imgsim.local_feature
-        where image_id = any(%s)
+        select f.image_id, f.width, f.height, f.features, f.ink
+        from imgsim.local_feature f
+        join imgsim.image i on i.image_id = f.image_id and i.sha256 = f.sha256
+        where f.image_id = any(%s)
         """,
         [list(ids)],
         binary=True,
@@ -145,8 +152,9 @@ def kept(connection: Connection, pair: Pair) -> Judgement:
     ).fetchone()
     if row is None:
         raise NotFoundError(
-            f"of the images {pair.image_id} and {pair.other_id} one was removed meanwhile",
-            "give two that are stored",
+            f"cannot tell what images {pair.image_id} and {pair.other_id} are to each other: "
+            "one was removed or changed meanwhile",
+            "run the same command again, with two that are stored",
         )
     relation, probability, mirrored, inliers, coverage, other_coverage, correlation = row[:7]
     transform, box, other_box, reason = row[7:]
@@ -160,22 +168,22 @@ def kept(connection: Connection, pair: Pair) -> Judgement:
 
 
 def _forget_outdated(connection: Connection) -> None:
-    """Drop what was found in files as they are no more, or by another version of ours."""
-    with connection.transaction():
-        rows = connection.execute(
-            """
-            delete from imgsim.local_feature f
-            using imgsim.image i
-            where i.image_id = f.image_id and (i.sha256 <> f.sha256 or f.version <> %s)
-            returning f.image_id
-            """,
-            [features.VERSION],
-        ).fetchall()
-        ids = [row[0] for row in rows]
-        connection.execute(
-            "delete from imgsim.verification where image_id = any(%s) or other_id = any(%s)",
-            [ids, ids],
-        )
+    """Drops what was found in files as they are no more, or by another version of ours."""
+    share_models(connection)
+    rows = connection.execute(
+        """
+        delete from imgsim.local_feature f
+        using imgsim.image i
+        where i.image_id = f.image_id and (i.sha256 <> f.sha256 or f.version <> %s)
+        returning f.image_id
+        """,
+        [features.VERSION],
+    ).fetchall()
+    ids = [row[0] for row in rows]
+    connection.execute(
+        "delete from imgsim.verification where image_id = any(%s) or other_id = any(%s)",
+        [ids, ids],
+    )
 
 
 def _not_judged(connection: Connection, wanted: Sequence[Pair], turned: bool) -> list[Pair]:
@@ -235,12 +243,10 @@ def _find(connection: Connection, ids: Sequence[int], on_progress: Progress) -> 
     for start in range(0, len(lacking), FEATURES_COMMITTED):
         block = lacking[start : start + FEATURES_COMMITTED]
         found = list(in_parallel(_features_of, block))
-        with connection.transaction():
-            for wanted, each in zip(block, found, strict=True):
-                if isinstance(each, str):
-                    unreadable[wanted.image_id] = each
-                else:
-                    _keep_features(connection, wanted, each)
+        for wanted, each in zip(block, found, strict=True):
+            if isinstance(each, str):
+                unreadable[wanted.image_id] = each
+        committed(connection, partial(_keep_features, connection, block, found))
         on_progress("features", start + len(block), len(lacking))
     return unreadable
 
@@ -255,20 +261,29 @@ def _features_of(wanted: _Wanted) -> LocalFeatures | str:
     return found.reason if isinstance(found, Refused) else found
 
 
-def _keep_features(connection: Connection, wanted: _Wanted, found: LocalFeatures) -> None:
+def _keep_features(
+    connection: Connection, block: Sequence[_Wanted], found: Sequence[LocalFeatures | str]
+) -> None:
+    share_models(connection)
+    for wanted, each in zip(block, found, strict=True):
+        if isinstance(each, LocalFeatures):
+            _keep_features_of(connection, wanted, each)
+
+
+def _keep_features_of(connection: Connection, wanted: _Wanted, found: LocalFeatures) -> None:
     packed, ink = features.pack(found)
     connection.execute(
         """
         insert into imgsim.local_feature
             (image_id, version, sha256, width, height, points, features, ink)
-        select i.image_id, %s, %s, %s, %s, %s, %s, %s
+        select i.image_id, %s, i.sha256, %s, %s, %s, %s, %s
         from imgsim.image i
-        where i.image_id = %s
+        where i.image_id = %s and i.sha256 = %s
         on conflict (image_id) do nothing
         """,
         [
-            *(features.VERSION, wanted.sha256, found.width, found.height, len(found.points)),
-            *(packed, ink, wanted.image_id),
+            *(features.VERSION, found.width, found.height, len(found.points)),
+            *(packed, ink, wanted.image_id, wanted.sha256),
         ],
     )
 
@@ -318,9 +333,22 @@ def _equal(connection: Connection, block: Sequence[Pair]) -> dict[Pair, Judgemen
     return {Pair(one, other): judgement.equal(width, height) for one, other, width, height in rows}
 
 
+def _contents(connection: Connection, block: Sequence[Pair]) -> dict[int, str]:
+    """The checksums of the images that are about to be judged, read before their features."""
+    rows = connection.execute(
+        "select image_id, sha256 from imgsim.image where image_id = any(%s)",
+        [sorted({i for pair in block for i in pair})],
+    )
+    return dict(rows.fetchall())
+
+
 def _keep(
-    connection: Connection, judged: Sequence[tuple[Pair, Judgement]], parameters: dict[str, bool]
+    connection: Connection,
+    judged: Sequence[tuple[Pair, Judgement]],
+    contents: dict[int, str],
+    parameters: dict[str, bool],
 ) -> None:
+    """Keeps what was judged of images whose contents are still the same."""
     rows = [
         (
             *(pair.image_id, pair.other_id, each.relation, each.probability, each.mirrored),
@@ -329,22 +357,31 @@ def _keep(
             None if each.box is None else list(each.box),
             None if each.other_box is None else list(each.other_box),
             *(each.reason, Jsonb(parameters), judgement.VERSION),
+            *(contents.get(pair.image_id), contents.get(pair.other_id)),
         )
         for pair, each in judged
     ]
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.executemany(
+
+    def work() -> None:
+        share_models(connection)
+        connection.cursor().executemany(
             """
             insert into imgsim.verification (
                 image_id, other_id, relation, probability, mirrored, inliers, coverage,
-                other_coverage, correlation, transform, box, other_box, reason, parameters, version)
-            select v.*
+                other_coverage, correlation, transform, box, other_box, reason, parameters, version,
+                verified_at)
+            select v.image_id, v.other_id, v.relation, v.probability, v.mirrored, v.inliers,
+                v.coverage, v.other_coverage, v.correlation, v.transform, v.box, v.other_box,
+                v.reason, v.parameters, v.version, clock_timestamp()
             from (values (
                 %s::bigint, %s::bigint, %s, %s::float8, %s::boolean, %s::integer, %s::float8,
                 %s::float8, %s::float8, %s::float8[], %s::integer[], %s::integer[], %s,
-                %s::jsonb, %s::smallint)) as v (image_id, other_id)
-            where (select count(*) from imgsim.image i where i.image_id in (v.image_id, v.other_id))
-                = 2
+                %s::jsonb, %s::smallint, %s, %s)) as v (
+                image_id, other_id, relation, probability, mirrored, inliers, coverage,
+                other_coverage, correlation, transform, box, other_box, reason, parameters,
+                version, sha256, other_sha256)
+            join imgsim.image i on i.image_id = v.image_id and i.sha256 = v.sha256
+            join imgsim.image o on o.image_id = v.other_id and o.sha256 = v.other_sha256
             on conflict (image_id, other_id) do update
             set relation = excluded.relation, probability = excluded.probability,
                 mirrored = excluded.mirrored, inliers = excluded.inliers,
@@ -352,7 +389,9 @@ def _keep(
                 correlation = excluded.correlation, transform = excluded.transform,
                 box = excluded.box, other_box = excluded.other_box, reason = excluded.reason,
                 parameters = excluded.parameters, version = excluded.version,
-                verified_at = now()
+                verified_at = excluded.verified_at
             """,
             rows,
         )
+
+    committed(connection, work)

@@ -23,6 +23,7 @@ returns table (
     differing_neighbour text
 )
 language plpgsql
+stable
 as $$
 declare
     a smallint := imgsim.require_neighbours(model_a, k);

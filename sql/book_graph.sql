@@ -31,6 +31,7 @@ returns table (
     other_authors text
 )
 language plpgsql
+stable
 as $$
 declare
     chosen smallint := imgsim.require_pairs(model, min_similarity);

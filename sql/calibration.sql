@@ -38,6 +38,7 @@ returns table (
     assured boolean
 )
 language plpgsql
+stable
 as $$
 begin
     if step is null or step < 0.0001 or step > 1 then

@@ -18,6 +18,7 @@ returns table (
     seen_later bigint
 )
 language plpgsql
+stable
 as $$
 begin
     return query

@@ -17,6 +17,7 @@ returns table (
     last_elsewhere integer
 )
 language plpgsql
+stable
 as $$
 begin
     return query

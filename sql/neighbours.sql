@@ -37,6 +37,7 @@ returns table (
     normalised double precision
 )
 language plpgsql
+stable
 as $$
 declare
     wanted integer := coalesce(k, case when min_similarity is null then 10 end);

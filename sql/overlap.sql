@@ -15,6 +15,7 @@ returns table (
     percent numeric
 )
 language plpgsql
+stable
 as $$
 declare
     a smallint := imgsim.require_neighbours(model_a, k);

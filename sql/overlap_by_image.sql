@@ -19,6 +19,7 @@ returns table (
     only_b_ids bigint[]
 )
 language plpgsql
+stable
 as $$
 declare
     a smallint := imgsim.require_neighbours(model_a, k);

@@ -12,6 +12,7 @@ create or replace function imgsim.pair_scores(
 )
 returns table (score text, image_id bigint, other_id bigint, value double precision)
 language plpgsql
+stable
 as $$
 declare
     chosen text[] := coalesce(models, array(select m.name from imgsim.model m order by m.model_id));

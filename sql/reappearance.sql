@@ -16,6 +16,7 @@ returns table (
     last_elsewhere integer
 )
 language plpgsql
+stable
 as $$
 declare
     chosen smallint := imgsim.require_pairs(model, min_similarity);

@@ -5,6 +5,7 @@
 create or replace function imgsim.require_neighbours(model text, k integer)
 returns smallint
 language plpgsql
+stable
 as $$
 declare
     m imgsim.model := imgsim.model_named(model);

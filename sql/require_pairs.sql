@@ -5,6 +5,7 @@
 create or replace function imgsim.require_pairs(model text, min_similarity double precision)
 returns smallint
 language plpgsql
+stable
 as $$
 declare
     m imgsim.model := imgsim.model_named(model);

@@ -20,6 +20,7 @@ returns table (
     complete boolean
 )
 language plpgsql
+stable
 as $$
 declare
     m smallint := imgsim.require_neighbours(model, 1);

@@ -9,15 +9,18 @@ PostgreSQL's, which takes any array, and run with the rights of whoever asks.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from imgsim.errors import MigrationError
+from imgsim.version import __version__
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -147,6 +150,57 @@ def finish(connection: Connection, text: str) -> None:
     for name in VIEW.findall(text):
         view = sql.Identifier("imgsim", name)
         connection.execute(sql.SQL("comment on view {} is {}").format(view, says))
+
+
+def drop(connection: Connection, name: str) -> None:
+    """Drops what a file of sql/ that is no more has defined, under its own name.
+
+    What somebody's own view is built on stays, and is theirs from now on.
+    """
+    defined = Path(name).stem
+    rows = connection.execute(
+        """
+        select format('function %%s', p.oid::regprocedure)
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'imgsim'::regnamespace and p.proname = %(defined)s
+        union all
+        select format('view imgsim.%%I', c.relname)
+        from pg_catalog.pg_class c
+        where c.relnamespace = 'imgsim'::regnamespace
+            and c.relname = %(defined)s
+            and c.relkind = 'v'
+        """,
+        {"defined": defined},
+    ).fetchall()
+    for (what,) in rows:
+        with (
+            contextlib.suppress(psycopg.errors.DependentObjectsStillExist),
+            connection.transaction(),
+        ):
+            connection.execute(f"drop {what}".encode())
+    connection.execute("delete from imgsim.migration where name = %s", [name])
+
+
+def newer_version(connection: Connection) -> str | None:
+    """The version of a newer imgsim whose definitions these are, if they are.
+
+    Two versions on one server would otherwise drop and define each other's at every command.
+    """
+    own = _release(__version__)
+    try:
+        rows = connection.execute(
+            "select distinct imgsim_version from imgsim.migration where starts_with(name, 'sql/')"
+        ).fetchall()
+    except psycopg.errors.UndefinedTable:
+        return None
+    newest = max((row[0] for row in rows), key=_release, default="")
+    return newest if own and _release(newest) > own else None
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers of a version; none for a bare checkout, which says nothing of its age."""
+    found = re.match(r"\d+(\.\d+)+", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
 
 
 def built_on(connection: Connection, text: str) -> list[str]:

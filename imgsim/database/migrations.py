@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from imgsim.errors import MigrationError
 from imgsim.version import __version__, reinstall_command
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+logger = logging.getLogger("imgsim")
 
 LOCK_KEY = 7_305_810_927
 OUTSIDE_TRANSACTION = "-- no-transaction"
@@ -98,7 +101,16 @@ def _apply_missing(
 ) -> list[str]:
     schema = definitions.extension_schema(connection)
     repeatables = _surrounded(repeatables, schema)
-    if schema and not _pending(_ledger(connection), migrations, repeatables):
+    applied = _ledger(connection)
+    if newer := definitions.newer_version(connection):
+        logger.warning(
+            "the views and functions of this database are those of imgsim %s, newer than this %s; "
+            "they stay as they are. Upgrade imgsim: %s",
+            *(newer, __version__, reinstall_command("--upgrade")),
+        )
+        repeatables = []
+    gone = [] if newer else _gone(applied, repeatables)
+    if schema and not gone and not _pending(applied, migrations, repeatables):
         return []
     session.require_session(connection)
     with _only_runner(connection), _prepared(connection) as schema:
@@ -111,7 +123,16 @@ def _apply_missing(
             _drop_functions(connection, changed)
             for file in changed:
                 _apply(connection, file, schema)
+            # Last: what used them until now has been defined anew.
+            for name in gone:
+                definitions.drop(connection, name)
     return [file.name for file in pending]
+
+
+def _gone(applied: dict[str, str], repeatables: list[SqlFile]) -> list[str]:
+    """The files of sql/ that were applied once and are no more."""
+    there = {file.name for file in repeatables}
+    return sorted(name for name in applied if name.startswith("sql/") and name not in there)
 
 
 def _surrounded(files: list[SqlFile], schema: str | None) -> list[SqlFile]:

@@ -131,6 +131,43 @@ def test_a_definition_whose_text_was_changed_is_applied_again(
     assert migrations.apply(connection) == []
 
 
+def test_what_a_newer_version_has_defined_stays_and_is_told(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection.execute(
+        """
+        update imgsim.migration
+        set imgsim_version = '99.1.0', checksum = 'of a newer text'
+        where name = 'sql/wilson.sql'
+        """
+    )
+    connection.execute("insert into imgsim.migration values ('sql/later.sql', 'x', '99.1.0')")
+    connection.execute("create view imgsim.later as select 1 as one")
+    before = ledger(connection)
+    assert migrations.apply(connection) == []
+    assert ledger(connection) == before
+    assert exists(connection, "imgsim.later")
+    assert "those of imgsim 99.1.0, newer than this" in caplog.text
+
+
+def test_what_is_no_longer_defined_is_dropped_but_not_what_a_users_view_is_built_on(
+    connection: Connection,
+) -> None:
+    for name in ("once", "used"):
+        connection.execute(f"create view imgsim.{name} as select 1 as one".encode())
+        connection.execute(
+            f"insert into imgsim.migration values ('sql/{name}.sql', 'x', '0.0.1')".encode()
+        )
+    connection.execute("create function imgsim.once() returns integer return 1")
+    connection.execute("create view public.mine as select * from imgsim.used")
+    migrations.apply(connection)
+    assert not exists(connection, "imgsim.once")
+    assert exists(connection, "imgsim.used")
+    gone = connection.execute("select count(*) from pg_proc where proname = 'once'").fetchone()
+    assert gone == (0,)
+    assert not {"sql/once.sql", "sql/used.sql"} & set(ledger(connection))
+
+
 def test_a_failing_migration_is_named_and_leaves_nothing_of_itself(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

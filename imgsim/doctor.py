@@ -13,11 +13,14 @@ from pathlib import Path
 
 import psycopg
 
+from imgsim.collection import derived, runs
 from imgsim.database import connection, embedded, migrations
 from imgsim.database.connection import Connection
+from imgsim.database.session import only_reads
 from imgsim.errors import ImgsimError
 from imgsim.settings import EmbeddedStore, Settings
 from imgsim.version import DISTRIBUTION, __version__, installed_beside, reinstall_command
+from imgsim.wording import counted
 
 FINE, LACKING, BROKEN = "ok", "note", "bad"
 REQUIRED_PGVECTOR = (0, 8, 0)
@@ -181,6 +184,8 @@ def judged_pgvector(version: tuple[int, ...]) -> Finding:
 
 
 def _contents(opened: Connection) -> Iterator[Finding]:
+    if not only_reads(opened):
+        runs.settle(opened)
     counts = opened.execute(
         """
         select
@@ -188,16 +193,10 @@ def _contents(opened: Connection) -> Iterator[Finding]:
             (select count(*) from imgsim.ecco_document),
             (select count(*) from imgsim.ingest_failure),
             (select count(*) from imgsim.ingest_run r
-             where r.status <> 'finished'
+             where r.status in ('failed', 'interrupted')
                  and not exists (
                      select from imgsim.ingest_run later
-                     where later.run_id > r.run_id and later.status = 'finished')
-                 and not exists (
-                     select from pg_stat_activity a
-                     where a.backend_start <= r.started_at
-                         and a.application_name like 'imgsim %%'
-                         and a.application_name <> 'imgsim idle watch'
-                         and a.pid <> pg_backend_pid()))
+                     where later.run_id > r.run_id and later.status in ('finished', 'running')))
         """
     ).fetchone()
     assert counts is not None
@@ -215,6 +214,40 @@ def _contents(opened: Connection) -> Iterator[Finding]:
         yield Finding(
             LACKING, "ingest", f"{broken_off} broke off", "run the same imgsim ingest again"
         )
+    yield from _astray(opened)
+
+
+def _astray(opened: Connection) -> Iterator[Finding]:
+    """What names images, contents or vectors that are gone, as commands before 0.2 could leave."""
+    found = derived.counted_astray(opened)
+    wrong = [
+        text
+        for number, text in (
+            (found.lists, counted(found.lists, "neighbour list")),
+            (found.pairs, counted(found.pairs, "pair")),
+            (found.verifications, counted(found.verifications, "verification")),
+        )
+        if number
+    ]
+    if wrong:
+        yield Finding(
+            BROKEN,
+            "entries",
+            f"{', '.join(wrong)} of pictures that were removed or changed",
+            "imgsim doctor --mend, then imgsim neighbours and imgsim pairs",
+        )
+    if found.groups:
+        yield Finding(
+            LACKING,
+            "groups",
+            f"{counted(found.groups, 'group')} built with pictures that were removed since",
+            "imgsim group",
+        )
+
+
+def mend(opened: Connection) -> derived.Astray:
+    """Deletes the entries that `examine` found to name what is gone, and returns how many."""
+    return derived.mend(opened)
 
 
 def _models(opened: Connection, images: int) -> Iterator[Finding]:

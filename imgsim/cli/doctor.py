@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import click
 
+from imgsim.cli.output import say
 from imgsim.cli.place import Place, pass_place
 
 COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
 
 
 @click.command()
+@click.option(
+    "--mend", is_flag=True, help="Delete entries that name removed pictures or earlier contents."
+)
 @pass_place
-def doctor(place: Place) -> int:
+def doctor(place: Place, mend: bool) -> int:
     """Check the whole installation. Exit code 1 if something is broken."""
     from imgsim import doctor
+    from imgsim.wording import counted
 
+    if mend:
+        with place.connect() as connection:
+            gone = doctor.mend(connection)
+        say(
+            f"{counted(gone.lists, 'neighbour list')}, {counted(gone.pairs, 'pair')} and "
+            f"{counted(gone.verifications, 'verification')} deleted"
+        )
+        if gone.lists or gone.pairs:
+            say("  next: imgsim neighbours; imgsim pairs")
     broken = False
     for finding in doctor.examine(place.settings()):
         click.secho(f"{finding.state:<5}", fg=COLOURS[finding.state], nl=False)

@@ -11,19 +11,58 @@ from typing import Any
 from imgsim.database.connection import Connection
 from imgsim.version import __version__
 
+RUNS = 730_583
+"""The kind of advisory lock that a connection holds for its run, whatever host it is on."""
+
 
 def begin(connection: Connection, arguments: Mapping[str, Any]) -> int:
-    """Records that an ingest begins, and returns the run's id."""
-    row = connection.execute(
-        """
-        insert into imgsim.ingest_run (host, process_id, imgsim_version, arguments)
-        values (%s, %s, %s, %s)
-        returning run_id
-        """,
-        [socket.gethostname(), os.getpid(), __version__, json.dumps(arguments)],
-    ).fetchone()
-    assert row is not None
+    """Records that an ingest begins, and that killed ones have ended; the run's id."""
+    settle(connection)
+    # In one transaction: a run that others see is locked, and so known to go on.
+    with connection.transaction():
+        row = connection.execute(
+            """
+            insert into imgsim.ingest_run (host, process_id, imgsim_version, arguments)
+            values (%s, %s, %s, %s)
+            returning run_id
+            """,
+            [socket.gethostname(), os.getpid(), __version__, json.dumps(arguments)],
+        ).fetchone()
+        assert row is not None
+        connection.execute("select pg_advisory_lock(%s, %s)", [RUNS, _number(row[0])])
     return int(row[0])
+
+
+def settle(connection: Connection) -> int:
+    """Marks runs that are called running but were killed as interrupted; how many.
+
+    The server lets go of a run's lock when its connection ends, however that was.
+    """
+    return connection.execute(
+        """
+        update imgsim.ingest_run r
+        set status = 'interrupted', finished_at = now()
+        where r.status = 'running'
+            and not exists (
+                select
+                from pg_catalog.pg_locks l
+                where l.locktype = 'advisory'
+                    and l.database = (
+                        select d.oid from pg_catalog.pg_database d
+                        where d.datname = current_database())
+                    and (l.classid, l.objid, l.objsubid) = (%s::oid, (r.run_id %% %s)::oid, 2)
+            )
+        """,
+        [RUNS, LOCKABLE],
+    ).rowcount
+
+
+LOCKABLE = 2**31
+"""An advisory lock with a kind has 32 bits for the rest, one of them the sign."""
+
+
+def _number(run_id: int) -> int:
+    return run_id % LOCKABLE
 
 
 def end(
@@ -47,3 +86,4 @@ def end(
         """,
         [status, json.dumps(counts), json.dumps(timings), json.dumps(device_used), run_id],
     )
+    connection.execute("select pg_advisory_unlock(%s, %s)", [RUNS, _number(run_id)])

@@ -146,13 +146,13 @@ def record(
     given = Given(least, greatest, said, (note or "").strip() or None, who)
     with turn(connection, "imgsim.verdict", 0), connection.transaction():
         share_models(connection)  # before the images' rows: who removes images comes the same way
+        names = _names(connection, (least, greatest))
         before = _current(connection, given)
         mine = before.pop(who, None)
         added = mine is None or mine[0] != said or given.note not in (None, mine[1])
         if added:
             _insert(connection, [given])
     against = tuple((name, word) for name, (word, _) in before.items() if word != said)
-    names = _names(connection, (least, greatest))
     return Recorded(*names, given, added, mine[0] if mine else None, against)
 
 
@@ -242,6 +242,11 @@ def _names(connection: Connection, image_ids: tuple[int, int]) -> tuple[str, str
     )
     names: dict[int, str] = dict(rows.fetchall())
     one, other = image_ids
+    if len(names) < len(image_ids):
+        raise NotFoundError(
+            "cannot record a verdict: one of the two images was removed meanwhile",
+            "give two that are stored",
+        )
     return names[one], names[other]
 
 

@@ -96,26 +96,33 @@ def waits_or_ends(connection: Connection, running: Running) -> bool:
 
 
 class Pause:
-    """Stops a connection before it commits its nth transaction, until it is let go."""
+    """Stops a connection before it begins or commits its nth transaction, until it is let go."""
 
-    def __init__(self, nth: int = 1) -> None:
+    def __init__(self, nth: int = 1, *, begin: bool = False) -> None:
         self.reached = threading.Event()
         self._go = threading.Event()
         self._left = nth
+        self._begin = begin
 
     def prepare(self, connection: Connection) -> None:
         transaction = connection.transaction
 
         @contextmanager
         def paused(*arguments: Any, **options: Any) -> Iterator[Any]:
+            self._left -= 1
+            if self._begin:
+                self._stop()
             with transaction(*arguments, **options) as begun:
                 yield begun
-                self._left -= 1
-                if self._left == 0:
-                    self.reached.set()
-                    assert self._go.wait(PATIENCE)
+                if not self._begin:
+                    self._stop()
 
         connection.transaction = paused  # type: ignore[method-assign]
+
+    def _stop(self) -> None:
+        if self._left == 0:
+            self.reached.set()
+            assert self._go.wait(PATIENCE)
 
     def let_go(self) -> None:
         self._go.set()
@@ -200,6 +207,31 @@ def test_whichever_of_two_commands_comes_first_what_is_stored_is_true(
     assert_true(connection, filled)
     if second != "group" and "group" in (first, second) and second in GROUPS_NEWS:
         assert not groups.status(connection).is_current
+
+
+@pytest.mark.parametrize("second", ["ingest of a changed file", "remove"])
+@pytest.mark.parametrize("first", ["neighbours", "pairs", "verify"])
+def test_what_was_computed_from_a_content_that_is_gone_before_its_commit_is_not_stored(
+    settings: Settings, connection: Connection, filled: models.Model, first: str, second: str
+) -> None:
+    command, nth = COMMANDS[first]
+    pause = Pause(nth, begin=True)
+    one = start(settings, command, pause.prepare)
+    assert pause.reached.wait(PATIENCE)
+    two = start(settings, COMMANDS[second][0])
+    assert not waits_or_ends(connection, two)
+    pause.let_go()
+    one.thread.join(PATIENCE)
+    assert (one.errors, two.errors) == ([], [])
+    assert (one.is_done, two.is_done) == (True, True)
+    row = connection.execute(
+        "select count(*) from imgsim.verification where %s in (image_id, other_id)",
+        [CHANGED if second == "ingest of a changed file" else REMOVED],
+    ).fetchone()
+    assert row == (0,)
+    found = derived.counted_astray(connection)
+    assert (found.lists, found.pairs, found.verifications) == (0, 0, 0)
+    assert_true(connection, filled)
 
 
 GROUPS_NEWS = ("ingest of a changed file", "remove", "verify", "verdict")

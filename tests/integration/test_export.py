@@ -12,11 +12,14 @@ import psycopg
 import pytest
 
 from imgsim import export
+from imgsim.collection import derived
+from imgsim.database import connection as database
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.export import Target, joined, of_likeness
 from imgsim.formats import TABLES
 from imgsim.networks.models import Model
+from imgsim.settings import Settings
 from imgsim.similarity.stored_vectors import read_vectors
 from tests.exporting import TITLE, likeness, stored_model, written
 from tests.formats import checked_package, query, read_csv
@@ -73,6 +76,18 @@ def test_counts_before_and_after_the_joins_and_who_has_no_partner(
         ("0000000006", "the bibliography has no such ecco_id"),
         ("0000000000", "the bibliography has no such ecco_id"),
     }
+
+
+def test_an_export_is_of_one_moment_though_images_are_removed_meanwhile(
+    settings: Settings, connection: Connection, model: Model, tmp_path: Path
+) -> None:
+    with likeness(connection, model):
+        rows = of_likeness.neighbour_lists(connection, model, 5, None, False)
+        with database.connect(settings) as other:
+            assert derived.remove(other, [1, 2, 3]) == 3
+        outcome = written(connection, rows, tmp_path, "csv")
+    assert [step.rows for step in outcome.steps[:3]] == [600, 600, 600]
+    assert len(read_csv(tmp_path / "x.csv")) == 600
 
 
 def test_k_and_threshold_choose_among_the_stored(

@@ -216,7 +216,7 @@ def test_an_overlay_takes_two_pictures_that_can_be_read(
     shelve(connection, tmp_path, [plate, plate])
     (tmp_path / "2.png").unlink()
     (tmp_path / "broken.png").write_bytes(b"\x89PNG broken")
-    with pytest.raises(ImgsimError, match="one picture of the store"):
+    with pytest.raises(ImgsimError, match="are the same stored picture"):
         FIGURES["overlay"](connection, "image 1", "1")
     with pytest.raises(ImgsimError, match="cannot read image 2: no such file") as refused:
         FIGURES["overlay"](connection, "image 1", "image 2")

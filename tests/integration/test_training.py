@@ -294,7 +294,7 @@ def test_the_command_ends_with_a_model_of_the_store_and_how_it_came_about(
     assert done.code == 0, done.err
     assert "40 different pictures" in done.err
     assert "1 skipped: truncated PNG" in done.err
-    assert "finds" in done.err
+    assert "found by a new impression" in done.err
     model = models.named(connection, "my-prints.2")
     assert (model.embedding_table, model.preprocess) == ("embedding_my_prints_2", "print")
     row = connection.execute("select training from imgsim.model").fetchone()

@@ -415,6 +415,7 @@ def test_a_deadlock_is_tried_again_once_and_both_succeed(
     connection.execute("create table public.two (number integer, written integer default 0)")
     connection.execute("insert into public.two values (1), (2)")
     crossed = threading.Barrier(2)
+    one_is_through = threading.Event()
     tries: list[int] = []
 
     def command(order: tuple[int, int]) -> Command:
@@ -424,12 +425,15 @@ def test_a_deadlock_is_tried_again_once_and_both_succeed(
             def work() -> None:
                 mine.append(1)
                 tries.append(1)
+                if len(mine) == 2:
+                    one_is_through.wait(PATIENCE)
                 raise_written(opened, order[0])
                 if len(mine) == 1:
                     crossed.wait(PATIENCE)
                 raise_written(opened, order[1])
 
             turns.committed(opened, work)
+            one_is_through.set()
 
         return run
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 
 from imgsim.collection import derived, runs
-from imgsim.database import connection, embedded, migrations
+from imgsim.database import connection, embedded, migrations, store_folder
 from imgsim.database.connection import Connection
 from imgsim.database.session import only_reads
 from imgsim.errors import ImgsimError
@@ -112,7 +112,9 @@ def _target(settings: Settings) -> Iterator[Finding]:
     if not isinstance(target, EmbeddedStore):
         yield Finding(FINE, "database", f"an external server, given by {target.source}")
         return
-    if not os.path.exists(embedded.data_folder(target.folder)):
+    if store_folder.other_major(target.folder):
+        pass  # opening the database says so, and what to do
+    elif not os.path.exists(embedded.data_folder(target.folder)):
         yield Finding(LACKING, "store", f"{target.folder} is new", "imgsim ingest FOLDER")
     else:
         yield Finding(FINE, "store", str(target.folder))

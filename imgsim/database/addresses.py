@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import os
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 from psycopg import pq
+
+from imgsim.database.translation import is_not_yet_ready
+
+RECOVERY_SECONDS = 120
+LOOK_SECONDS = 0.2
 
 # Where nothing is no value that libpq takes: what it would do without being told.
 INSTEAD_OF_NOTHING = {
@@ -53,6 +60,22 @@ def connect(conninfo: str, **parameters: Any) -> psycopg.Connection[tuple[Any, .
         return psycopg.connect(conninfo, **parameters)
     finally:
         os.putenv("PGSERVICE", os.environ["PGSERVICE"])
+
+
+def connect_when_ready(
+    conninfo: str,
+    connecting: Callable[..., psycopg.Connection[tuple[Any, ...]]] = connect,
+    **parameters: Any,
+) -> psycopg.Connection[tuple[Any, ...]]:
+    """Connect; a server that is starting, or recovering from a killed process, is waited for."""
+    give_up = time.monotonic() + RECOVERY_SECONDS
+    while True:
+        try:
+            return connecting(conninfo, **parameters)
+        except psycopg.OperationalError as exc:
+            if not is_not_yet_ready(exc) or time.monotonic() > give_up:
+                raise
+            time.sleep(LOOK_SECONDS)
 
 
 def of_connection(connection: psycopg.Connection[object]) -> dict[str, str]:

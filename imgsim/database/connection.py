@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,7 +23,7 @@ from imgsim.database import (
     migrations,
     session,
 )
-from imgsim.database.translation import is_not_yet_ready, not_connected, translate
+from imgsim.database.translation import not_connected, translate
 from imgsim.errors import DatabaseError
 from imgsim.settings import EmbeddedStore, ExternalServer, Settings
 from imgsim.version import __version__
@@ -48,8 +47,6 @@ __all__ = [
 ]
 
 CONNECT_SECONDS = 15
-RECOVERY_SECONDS = 120
-LOOK_SECONDS = 0.2
 
 
 def connect(settings: Settings, *, migrate: bool = True) -> Connection:
@@ -183,14 +180,7 @@ def _open(conninfo: str, connecting: Callable[..., Connection] = addresses.conne
         "connect_timeout": CONNECT_SECONDS,
         "application_name": f"imgsim {__version__}",
     }
-    give_up = time.monotonic() + RECOVERY_SECONDS
-    while True:
-        try:
-            return connecting(conninfo, autocommit=True, **told)
-        except psycopg.OperationalError as exc:
-            if not is_not_yet_ready(exc) or time.monotonic() > give_up:
-                raise
-            time.sleep(LOOK_SECONDS)
+    return addresses.connect_when_ready(conninfo, connecting, autocommit=True, **told)
 
 
 def _register_vectors(connection: Connection) -> None:

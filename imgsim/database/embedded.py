@@ -33,8 +33,6 @@ __all__ = [
     "tcp_url",
 ]
 
-ORPHAN_SECONDS = 20
-
 
 def ensure_running(store: Path, idle_minutes: float, port: int | None = None) -> Server:
     """The server of a store, initialised and started if need be.
@@ -52,6 +50,7 @@ def ensure_running(store: Path, idle_minutes: float, port: int | None = None) ->
         pid = postmaster.live_pid(store)
         server = postmaster.wait_until_ready(store, pid) if pid else None
         if server is None:
+            postmaster.remove_spoilt_locks(store)
             postmaster.disown_reused_pid(store)
             store_folder.initialise(store, user)
             store_folder.configure(store, user, port)
@@ -94,7 +93,7 @@ def tcp_url(store: Path, server: Server) -> str:
 
 
 def _start(store: Path, user: binaries.ServerUser | None) -> Server:
-    give_up = time.monotonic() + ORPHAN_SECONDS
+    give_up = time.monotonic() + postmaster.ORPHAN_SECONDS
     log = log_file(store)
     while True:
         log_start = log.stat().st_size if log.exists() else 0
@@ -146,14 +145,14 @@ def _stop_locked(store: Path) -> bool:
 
 
 def _ensure_database(server: Server) -> None:
-    with addresses.connect(server.conninfo("postgres"), autocommit=True) as connection:
+    with addresses.connect_when_ready(server.conninfo("postgres"), autocommit=True) as connection:
         found = connection.execute("select from pg_database where datname = %s", [DATABASE])
         if found.fetchone() is None:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
 
 
 def _set_password(server: Server, password: str) -> None:
-    with addresses.connect(server.conninfo(), autocommit=True) as connection:
+    with addresses.connect_when_ready(server.conninfo(), autocommit=True) as connection:
         # Hashed here: a server that logs its statements would log the password.
         hashed = connection.pgconn.encrypt_password(
             password.encode(), ROLE.encode(), b"scram-sha-256"

@@ -20,6 +20,7 @@ from imgsim.errors import EmbeddedServerError
 
 DATABASE = "imgsim"
 START_SECONDS = 900
+ORPHAN_SECONDS = 20
 NO_PROCESS = 1 << 23
 """A process id beyond any that Linux or macOS gives out."""
 
@@ -113,12 +114,47 @@ def disown_reused_pid(store: Path) -> None:
                 socket_lock.unlink()
 
 
-def end_orphans(store: Path) -> None:
-    """End the processes that a killed server has left: at once, without a commit, as in a crash."""
+def remove_spoilt_locks(store: Path) -> None:
+    """Where a lock file holds no process id, as after a full disk or a crash, take it away.
+
+    PostgreSQL would not start beside it, and a server that runs would end itself within a minute.
+    Without its pid file such a server cannot be told from outside, so it is ended first.
+    """
+    spoilt = [path for path in _lock_files(store) if _is_spoilt(path)]
+    if not spoilt:
+        return
+    give_up = time.monotonic() + ORPHAN_SECONDS
+    while end_orphans(store) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    for path in spoilt:
+        path.unlink(missing_ok=True)
+
+
+def _lock_files(store: Path) -> list[Path]:
+    sockets = store / "run"
+    return [data_folder(store) / "postmaster.pid", *sockets.glob(".s.PGSQL.*.lock")]
+
+
+def _is_spoilt(path: Path) -> bool:
+    try:
+        first = path.read_bytes().split(b"\n")[0].strip()
+    except OSError:
+        return False
+    return not first.lstrip(b"-").isdigit()
+
+
+def end_orphans(store: Path) -> int:
+    """End the processes that a killed server has left: at once, without a commit, as in a crash.
+
+    Returns how many there were.
+    """
+    found = 0
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.name() == "postgres" and _works_in(process.pid, data_folder(store)):
                 process.send_signal(signal.SIGQUIT)
+                found += 1
+    return found
 
 
 def detach(arguments: list[str], log: Path, user: binaries.ServerUser | None) -> int:

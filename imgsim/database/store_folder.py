@@ -36,6 +36,7 @@ LONGEST_SOCKET_PATH = 100
 LOCK_SECONDS = 900
 FOREIGN_BUT_HARMLESS = {"lost+found", ".DS_Store"}
 
+OF_A_MAJOR = re.compile(r"postgresql-(\d+)")
 TELLING = re.compile(r"FATAL|PANIC|No space left|could not bind|Permission denied")
 
 HOST_BASED_AUTHENTICATION = """\
@@ -67,6 +68,39 @@ def is_there(store: Path) -> bool:
     return True
 
 
+def other_major(store: Path) -> str | None:
+    """The major version of PostgreSQL whose data are in a store that has none of the present one's.
+
+    What a broken-off initdb left (`postgresql-18.x7f3`) does not count.
+    """
+    try:
+        names = os.listdir(store)
+    except OSError:
+        return None
+    majors = [found[1] for name in names if (found := OF_A_MAJOR.fullmatch(name))]
+    if not majors or str(binaries.POSTGRESQL_MAJOR) in majors:
+        return None
+    return max(majors, key=int)
+
+
+def refuse_other_major(store: Path) -> None:
+    """See that no empty store is begun beside the data of another version.
+
+    Raises:
+        EmbeddedServerError: there are such data.
+    """
+    if major := other_major(store):
+        newer = int(major) > binaries.POSTGRESQL_MAJOR
+        raise EmbeddedServerError(
+            f"cannot open the store {store}: PostgreSQL {major} wrote its data, and this imgsim "
+            f"brings PostgreSQL {binaries.POSTGRESQL_MAJOR}",
+            "use the newer imgsim that wrote them, or its dump (docs/upgrading.md)"
+            if newer
+            else "with the older imgsim: imgsim db dump FILE; then with this one: "
+            "imgsim --store NEW db restore FILE (docs/upgrading.md)",
+        )
+
+
 def log_file(store: Path) -> Path:
     """What the server of a store has logged."""
     return store / "server.log"
@@ -89,6 +123,7 @@ def make(store: Path, user: binaries.ServerUser | None) -> None:
                 f"{store} has other things in it, and is not a store ({min(names)}, for one)",
                 f"give a new folder, such as --store {store / 'imgsim'}",
             )
+        refuse_other_major(store)
         if user:
             os.chown(store, user.uid, user.gid)
         store.chmod(0o700)

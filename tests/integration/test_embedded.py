@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from imgsim.__main__ import run
 from imgsim.database import binaries, connection, embedded, store_folder
 from imgsim.errors import EmbeddedServerError
 from imgsim.settings import EmbeddedStore, Settings
@@ -534,3 +536,90 @@ def test_the_idle_watch_ends_with_its_server(new_store: NewStore) -> None:
     while watches() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not watches()
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage\n" * 9, b"\xff\xfe"])
+def test_a_spoilt_pid_file_does_not_keep_the_server_down(
+    new_store: NewStore, content: bytes
+) -> None:
+    folder = new_store()
+    server = with_one_row(folder)
+    kill(server.pid)
+    (embedded.data_folder(folder) / "postmaster.pid").write_bytes(content)
+    (server.socket_folder / ".s.PGSQL.5432.lock").write_bytes(content)
+    assert rows(folder) == [1]
+
+
+def test_a_pid_file_spoilt_while_the_server_runs_makes_no_second_server(
+    new_store: NewStore,
+) -> None:
+    folder = new_store()
+    server = with_one_row(folder)
+    (embedded.data_folder(folder) / "postmaster.pid").write_bytes(b"")
+    assert rows(folder) == [1]
+    assert is_gone(server.pid)
+
+
+def test_after_a_backend_was_killed_the_next_connection_waits_for_the_recovery(
+    new_store: NewStore,
+) -> None:
+    folder = new_store()
+    server = with_one_row(folder)
+    for _ in range(5):
+        with psycopg.connect(server.conninfo()) as victim:
+            os.kill(victim.info.backend_pid, signal.SIGKILL)
+            with pytest.raises(psycopg.OperationalError):
+                victim.execute("select 1")
+            assert rows(folder) == [1]
+
+
+@pytest.mark.parametrize(("major", "step"), [("17", "db restore FILE"), ("99", "newer imgsim")])
+def test_data_of_another_postgresql_are_told_of_and_no_empty_store_is_begun(
+    new_store: NewStore, major: str, step: str
+) -> None:
+    folder = new_store()
+    start(folder)
+    embedded.stop(folder)
+    data = embedded.data_folder(folder)
+    data.rename(data.with_name(f"postgresql-{major}"))
+    with pytest.raises(EmbeddedServerError, match=f"PostgreSQL {major} wrote its data") as caught:
+        start(folder)
+    assert step in caught.value.hint
+    assert not data.exists()
+    data.with_name(f"postgresql-{major}").rename(data)
+    start(folder)
+
+
+def test_on_windows_the_advice_is_wsl_or_a_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Windows")
+    monkeypatch.delattr(os, "geteuid")
+    assert run(["--store", str(tmp_path / "store"), "similar", "x"]) == 1
+    printed = capsys.readouterr().err
+    assert "not on Windows itself" in printed
+    assert "next: use WSL" in printed
+
+
+def test_other_threads_keep_libpqs_variables_while_a_store_is_connected_to(
+    new_store: NewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = new_store()
+    start(folder)
+    monkeypatch.setenv("PGUSER", "somebody")
+    missing: list[str] = []
+
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            if os.environ.get("PGUSER") != "somebody":
+                missing.append("PGUSER")
+
+    watch = threading.Thread(target=look)
+    watch.start()
+    for _ in range(20):
+        open_store(folder).close()
+    ended.set()
+    watch.join()
+    assert missing == []

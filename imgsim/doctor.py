@@ -16,7 +16,7 @@ import psycopg
 from imgsim.collection import derived, runs
 from imgsim.database import connection, embedded, migrations, store_folder
 from imgsim.database.connection import Connection
-from imgsim.database.session import only_reads
+from imgsim.database.session import changes_process, only_reads
 from imgsim.errors import ImgsimError
 from imgsim.settings import EmbeddedStore, Settings
 from imgsim.version import DISTRIBUTION, __version__, installed_beside, reinstall_command
@@ -131,6 +131,7 @@ def _database(opened: Connection) -> Iterator[Finding]:
     version = opened.info.server_version
     yield Finding(FINE, "server", f"PostgreSQL {version // 10000}.{version % 10000}")
     yield _pgvector(opened)
+    yield from _openings(opened)
     try:
         applied = migrations.apply(opened)
     except ImgsimError as exc:
@@ -140,6 +141,38 @@ def _database(opened: Connection) -> Iterator[Finding]:
         FINE, "schema", f"{len(applied)} files applied just now" if applied else "current"
     )
     yield from _contents(opened)
+
+
+def _openings(opened: Connection) -> Iterator[Finding]:
+    """Schemas on the search path in which others may create; a pooler that changes processes."""
+    rows = opened.execute(
+        """
+        select n.nspname
+        from unnest(current_schemas(false)) as path (name)
+        join pg_catalog.pg_namespace n on n.nspname = path.name
+        where exists (
+            select from pg_catalog.aclexplode(n.nspacl) a
+            join pg_catalog.pg_roles me on me.rolname = current_user
+            where a.privilege_type = 'CREATE'
+                and a.grantee not in (n.nspowner, me.oid))
+        order by 1
+        """
+    ).fetchall()
+    for (name,) in rows:
+        yield Finding(
+            LACKING,
+            "path",
+            f"others may create in the schema {name}, which is on your search_path: a function "
+            "there may run with your rights in place of the one that you mean",
+            f"have its owner revoke that: imgsim psql -c '\\dn+ {name}' shows who may",
+        )
+    if changes_process(opened):
+        yield Finding(
+            LACKING,
+            "pooler",
+            "a connection pooler in transaction mode: questions are answered",
+            "ingest, and fill lists and pairs, on the server itself: see docs/server.md",
+        )
 
 
 def _pgvector(opened: Connection) -> Finding:

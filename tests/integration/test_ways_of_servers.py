@@ -396,3 +396,81 @@ def test_a_connection_to_the_server_itself_is_no_poolers(store: str) -> None:
     with open_at(store) as opened:
         assert not session.changes_process(opened)
         assert opened.prepare_threshold is not None
+
+
+def test_the_doctor_tells_of_a_pooler_that_changes_processes(
+    anywhere: Callable[..., Answer], store: str, pooler: Callable[[str, str], str]
+) -> None:
+    assert "pooler" not in anywhere("--database", store, "doctor").out
+    assert "pooler" not in anywhere("--database", pooler(store, "session"), "doctor").out
+    assert (
+        "pooler in transaction mode"
+        in anywhere("--database", pooler(store, "transaction"), "doctor").out
+    )
+
+
+def test_the_doctor_warns_where_others_may_create_on_the_path(
+    anywhere: Callable[..., Answer], store: str, reader: str
+) -> None:
+    assert "others may create" not in anywhere("--database", store, "doctor").out
+    with psycopg.connect(store, autocommit=True) as admin:
+        admin.execute("grant create on schema public to reader")
+    told = anywhere("--database", store, "doctor").out
+    assert "others may create in the schema public" in told
+    assert "others may create" not in anywhere("--database", reader, "doctor").out
+
+
+def test_a_full_server_is_told_as_full(
+    anywhere: Callable[..., Answer], store: str, reader: str
+) -> None:
+    with psycopg.connect(store, autocommit=True) as admin:
+        admin.execute("alter role reader connection limit 0")
+    answer = anywhere("--database", reader, "similar", tiny.NAME)
+    assert answer.code == 1
+    assert "too many connections" in answer.err
+    assert "next: wait until others have disconnected" in answer.err
+    assert "password" not in answer.err
+
+
+def test_what_a_server_does_not_support_is_not_laid_on_pgvector(
+    anywhere: Callable[..., Answer], store: str
+) -> None:
+    with open_at(store) as opened:
+        with pytest.raises(psycopg.errors.FeatureNotSupported) as caught:
+            opened.execute("select count(*) from imgsim.image for update")
+        assert "pgvector" not in database.translate(caught.value).hint
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://u:s3c{}ret@127.0.0.1:1/d",
+        "postgresql://:s3c{}ret@127.0.0.1:1/d",
+        "postgresql://127.0.0.1:1/d?user=u&password=s3c{}ret",
+        "host=127.0.0.1 port=1 password=s3c{}ret",
+    ],
+)
+@pytest.mark.parametrize("mark", ["%", "@", " ", "/", "?", "#", ":", "%zz", "%40", "@@", "'"])
+def test_no_piece_of_a_password_is_printed(
+    anywhere: Callable[..., Answer], address: str, mark: str
+) -> None:
+    for command in (("similar", "x"), ("doctor",), ("psql", "-c", "select 1"), ("db", "url")):
+        answer = anywhere("--database", address.format(mark), *command)
+        assert answer.code == 1
+        printed = answer.out + answer.err
+        assert "s3c" not in printed
+        assert not re.search(r"\bret\b", printed)
+
+
+def test_a_second_connection_needs_no_service_file_again(
+    store: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    parts = conninfo_to_dict(store)
+    lines = ["[prints]", *(f"{name}={value}" for name, value in parts.items())]
+    (tmp_path / "services").write_text("\n".join(lines) + "\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    monkeypatch.setenv("PGSERVICE", "prints")
+    with open_at("service=prints") as opened:
+        (tmp_path / "services").unlink()
+        with database.beside(opened) as other:
+            assert other.info.dbname == parts["dbname"]

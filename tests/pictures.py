@@ -48,6 +48,19 @@ def add_picture(connection: Connection, path: Path) -> int:
     return int(row[0])
 
 
+def take_in_again(connection: Connection, image_id: int, path: Path) -> None:
+    """Write down that an image is in that file, and what the file now holds, as an ingest would."""
+    found = Found(str(path), path.stat().st_size, path.stat().st_mtime_ns)
+    connection.execute(
+        """
+        update imgsim.image
+        set path = %s, sha256 = %s, bytes = %s, modified_ns = %s
+        where image_id = %s
+        """,
+        [found.path, files.digest(found), found.size, found.modified_ns, image_id],
+    )
+
+
 def file_of(image: Image.Image, kind: str, **options: Any) -> bytes:
     """The image as a file's bytes."""
     buffer = io.BytesIO()

@@ -35,6 +35,10 @@ Image.init()
 _large = threading.Lock()
 
 
+DraftSize = Callable[[int, int], tuple[int, int]]
+"""From a JPEG's width and height, the size in pixels down to which it may be decoded."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """Which page of how many a picture is, its size in pixels, and its mode in the file."""
@@ -57,10 +61,11 @@ class Picture:
 
 def decode(
     found: Found,
-    draft_size: Callable[[int, int], tuple[int, int]] | None = None,
+    draft_size: DraftSize | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
+    only: int | None = None,
 ) -> Iterator[Picture | Refused]:
-    """The pictures of a file: the pages of a TIFF, the first frame of anything else.
+    """Yields the pictures of a file: the pages of a TIFF, the first frame of anything else.
 
     Never raises for a bad file: what cannot be read comes as a `Refused`.
 
@@ -68,6 +73,7 @@ def decode(
         draft_size: from a JPEG's width and height, the size it need not exceed: it may be decoded
             at a half, quarter or eighth, as long as it gets no smaller than that.
         max_megapixels: refuse, before decoding, what declares more pixels than this.
+        only: the number (from 1) of the one frame that is wanted.
     """
     frame = 1
     try:
@@ -76,6 +82,8 @@ def decode(
         with open(found.path, "rb") as file, Image.open(file, formats=FORMATS) as opened:
             pages = read_pages(file) if opened.format == "TIFF" else Pages(1, frozenset())
             for frame in range(1, pages.count + 1):
+                if only not in (None, frame):
+                    continue
                 try:
                     yield _picture(opened, frame, pages, draft_size, max_megapixels)
                 except Exception as exc:
@@ -92,7 +100,7 @@ def _picture(
     opened: Image.Image,
     frame: int,
     pages: Pages,
-    draft_size: Callable[[int, int], tuple[int, int]] | None,
+    draft_size: DraftSize | None,
     max_megapixels: float,
 ) -> Picture:
     if frame in pages.cut_off:

@@ -9,6 +9,7 @@ from pathlib import Path
 from imgsim.database.connection import Connection, table
 from imgsim.errors import ImgsimError
 from imgsim.images.files import path_text
+from imgsim.images.stored import Content
 from imgsim.networks.models import Model
 from imgsim.similarity import search
 
@@ -17,7 +18,10 @@ THRESHOLDS = tuple(percent / 100 for percent in range(80, 101))
 
 @dataclass(frozen=True)
 class Illustration:
-    """An image and its book; `path` is as the store writes it, and None where there is no year."""
+    """An image and its book; `path` is as the store writes it, and None where there is no year.
+
+    `content` is that of the file when it was taken in; None of a file that is not stored.
+    """
 
     image_id: int | None
     name: str
@@ -25,6 +29,7 @@ class Illustration:
     frame: int = 1
     title: str | None = None
     year: int | None = None
+    content: Content | None = None
 
     @property
     def book(self) -> str:
@@ -77,14 +82,18 @@ def illustrations(connection: Connection, image_ids: Sequence[int]) -> dict[int,
     answer = table(
         connection,
         """
-        select i.image_id, i.name, i.path, f.frame, i.ecco_full_title, i.publication_year
+        select i.image_id, i.name, i.path, f.frame, i.ecco_full_title, i.publication_year,
+            f.sha256, f.bytes, f.modified_ns
         from imgsim.image_ecco i
         join imgsim.image f using (image_id)
         where i.image_id = any(%(ids)s)
         """,
         {"ids": list(image_ids)},
     )
-    return {row[0]: Illustration(*row) for row in answer.rows}
+    return {
+        image_id: Illustration(image_id, name, path, frame, title, year, Content(*content))
+        for image_id, name, path, frame, title, year, *content in answer.rows
+    }
 
 
 def ranking(connection: Connection, question: search.Question, model: Model) -> Ranking:

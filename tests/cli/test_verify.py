@@ -92,7 +92,7 @@ def test_a_file_that_has_gone_is_named_and_its_pairs_stay_undecided(
     (tmp_path / "two.png").unlink()
     answer = imgsim("verify", "--pairs", "pairs.csv")
     assert answer.code == 0
-    assert "two cannot be read: there is no such file any more" in answer.err
+    assert "two cannot be read: there is no such file on this machine" in answer.err
     assert "undecided" in answer.out
 
 

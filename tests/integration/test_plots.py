@@ -31,6 +31,7 @@ from imgsim.plots.map import ImageMap, Panel
 from imgsim.similarity import neighbours, search
 from imgsim.similarity.comparison.vectors import vectors_of
 from imgsim.similarity.stored_vectors import read_vectors
+from tests.pictures import take_in_again
 from tests.vectors import clustered, store
 
 Draw = Callable[..., Image.Image]
@@ -52,9 +53,7 @@ def pictured(connection: Connection, draw: Draw, tmp_path: Path) -> models.Model
     for number in range(1, 24):
         path = tmp_path / f"{number}.png"
         draw(number, size=(90 + 20 * (number % 5), 120)).save(path)
-        connection.execute(
-            "update imgsim.image set path = %s where image_id = %s", [str(path), number]
-        )
+        take_in_again(connection, number, path)
     for book, title in enumerate(TITLES):
         connection.execute(
             """
@@ -144,10 +143,20 @@ def test_a_picture_that_is_not_on_disk_is_an_empty_frame_with_its_name(
     assert "no such file" in said
 
 
+def test_a_file_edited_since_it_was_taken_in_is_not_shown_for_what_it_was(
+    connection: Connection, pictured: models.Model, tmp_path: Path
+) -> None:
+    (tmp_path / "3.png").write_bytes((tmp_path / "4.png").read_bytes())
+    figure = plots.draw_grid([rank(connection, pictured, "image 3", k=2)])
+    assert "image 3" not in pictures(figure)
+    assert "changed since it was taken in" in " ".join(" ".join(texts(figure)).split())
+
+
 def test_a_file_that_is_no_image_any_more_does_not_stop_the_figure(
     connection: Connection, pictured: models.Model, tmp_path: Path
 ) -> None:
     (tmp_path / "1.png").write_bytes(b"\x89PNG broken")
+    take_in_again(connection, 1, tmp_path / "1.png")
     assert "image 1" not in pictures(plots.draw_grid([rank(connection, pictured, "image 1")]))
 
 
@@ -469,9 +478,9 @@ def test_real_prints_are_shown_each_by_its_own_picture(
     files = [file for file in files if file.suffix in (".png", ".jpg", ".gif")]
     model = store(connection, "m", clustered(len(files), 16))
     for number, file in enumerate(files, 1):
+        take_in_again(connection, number, file)
         connection.execute(
-            "update imgsim.image set path = %s, name = %s where image_id = %s",
-            [str(file), file.stem, number],
+            "update imgsim.image set name = %s where image_id = %s", [file.stem, number]
         )
     ranking = rank(connection, model, files[0].stem, k=len(files) - 1)
     for figure in (

@@ -26,6 +26,7 @@ from imgsim.plots.reuse import Decade, Reuse, Route
 from imgsim.reuse import groups
 from imgsim.reuse.evidence import verification
 from imgsim.reuse.evidence.verification import Pair
+from tests.pictures import take_in_again
 from tests.reuse import add_book, add_images, chain, judge
 
 Pixels = npt.NDArray[np.float64]
@@ -218,7 +219,7 @@ def test_an_overlay_takes_two_pictures_that_can_be_read(
     (tmp_path / "broken.png").write_bytes(b"\x89PNG broken")
     with pytest.raises(ImgsimError, match="are the same stored picture"):
         FIGURES["overlay"](connection, "image 1", "1")
-    with pytest.raises(ImgsimError, match="cannot read image 2: no such file") as refused:
+    with pytest.raises(ImgsimError, match="cannot read image 2: there is no such file") as refused:
         FIGURES["overlay"](connection, "image 1", "image 2")
     assert str(tmp_path / "2.png") in refused.value.hint
     with pytest.raises(ImgsimError, match=r"cannot read .*broken\.png"):
@@ -233,9 +234,10 @@ def shelve(connection: Connection, folder: Path, shown: list[Image.Image]) -> No
     for number, picture in enumerate(shown, 1):
         picture.save(folder / f"{number}.png")
         connection.execute(
-            "update imgsim.image set path = %s, width = %s, height = %s where image_id = %s",
-            [str(folder / f"{number}.png"), *picture.size, number],
+            "update imgsim.image set width = %s, height = %s where image_id = %s",
+            [*picture.size, number],
         )
+        take_in_again(connection, number, folder / f"{number}.png")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from imgsim.errors import ImgsimError
 from imgsim.reuse import evidence
 from imgsim.reuse.evidence import features, verification
 from imgsim.reuse.evidence.verification import Pair, Verified
-from tests.pictures import add_picture
+from tests.pictures import add_picture, take_in_again
 
 Add = Callable[[str, Image.Image], int]
 
@@ -115,7 +116,7 @@ def test_a_file_that_has_changed_is_verified_anew(
     verification.verify(connection, all_pairs(*three))
     path = tmp_path / "three.png"
     plates.draw(1, (280, 392)).save(path)
-    connection.execute("update imgsim.image set sha256 = 'new' where image_id = %s", [other])
+    take_in_again(connection, other, path)
     verified = verification.verify(connection, all_pairs(*three))
     assert verified.done == 1
     assert relations(connection)[one, other] == "same block"
@@ -127,13 +128,52 @@ def test_a_file_that_is_gone_leaves_its_pairs_undecided_until_it_is_back(
     one, two, _ = three
     away = (tmp_path / "two.png").rename(tmp_path / "away")
     verified = verification.verify(connection, [Pair(one, two)])
-    assert verified.unreadable == {"two": "there is no such file any more"}
+    assert verified.unreadable == {"two": "there is no such file on this machine"}
     assert relations(connection) == {(one, two): "undecided"}
     row = connection.execute("select reason from imgsim.verification").fetchone()
-    assert row == (f"image {two} cannot be read: there is no such file any more",)
+    assert row == (f"image {two} cannot be read: there is no such file on this machine",)
     away.rename(tmp_path / "two.png")
     verification.verify(connection, [Pair(one, two)])
     assert relations(connection) == {(one, two): "same block"}
+
+
+@pytest.mark.parametrize("with_features", [False, True])
+def test_a_file_edited_since_it_was_taken_in_is_not_judged_under_its_old_checksum(
+    connection: Connection, three: tuple[int, int, int], tmp_path: Path, with_features: bool
+) -> None:
+    one, two, other = three
+    if with_features:
+        verification.find_features(connection, three)
+    path = tmp_path / "three.png"
+    path.write_bytes((tmp_path / "one.png").read_bytes())
+    verified = verification.verify(connection, all_pairs(*three))
+    assert "changed since it was taken in" in verified.unreadable["three"]
+    assert "imgsim ingest" in verified.unreadable["three"]
+    assert relations(connection) == {
+        (one, two): "same block",
+        (one, other): "undecided",
+        (two, other): "undecided",
+    }
+    take_in_again(connection, other, path)
+    verification.verify(connection, all_pairs(*three))
+    assert relations(connection)[one, other] == "same block"
+
+
+def test_two_pictures_of_which_one_was_edited_are_not_told_what_was_judged_before(
+    connection: Connection, three: tuple[int, int, int], tmp_path: Path
+) -> None:
+    verification.verify(connection, all_pairs(*three))
+    (tmp_path / "two.png").write_bytes((tmp_path / "three.png").read_bytes())
+    with pytest.raises(ImgsimError, match="cannot read two: changed since it was taken in"):
+        evidence.compare(connection, "one", "two")
+
+
+def test_a_file_that_was_only_touched_is_judged(
+    connection: Connection, three: tuple[int, int, int], tmp_path: Path
+) -> None:
+    os.utime(tmp_path / "two.png", (1, 1))
+    verified = verification.verify(connection, all_pairs(*three))
+    assert verified.unreadable == {}
 
 
 def test_a_damaged_file_does_not_stop_the_others(
@@ -142,6 +182,7 @@ def test_a_damaged_file_does_not_stop_the_others(
     one, two, other = three
     path = tmp_path / "three.png"
     path.write_bytes(path.read_bytes()[:2000])
+    take_in_again(connection, other, path)
     verified = verification.verify(connection, all_pairs(*three))
     assert "truncated PNG" in verified.unreadable["three"]
     assert relations(connection) == {

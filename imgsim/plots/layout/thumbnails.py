@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Callable
 from dataclasses import replace
 
 from PIL import Image
 
-from imgsim.images import decoding
-from imgsim.images.decoding import Picture
-from imgsim.images.files import Found, Refused, path_from_text
+from imgsim.images.decoding import DraftSize, Picture
+from imgsim.images.files import Refused, path_from_text
+from imgsim.images.stored import open_picture
 from imgsim.plots.gather import Illustration
 from imgsim.plots.layout.style import DPI, MM_PER_INCH
 
@@ -37,19 +34,10 @@ def read_sized(illustration: Illustration, longest: float) -> Picture | str:
     return replace(picture, image=image)
 
 
-def read_whole(
-    illustration: Illustration, draft_size: Callable[[int, int], tuple[int, int]] | None = None
-) -> Picture | str:
-    """The picture of an illustration as large as it is, or why there is none."""
+def read_whole(illustration: Illustration, draft_size: DraftSize | None = None) -> Picture | str:
+    """Returns the picture of an illustration as large as it is, or why there is none."""
     path = path_from_text(illustration.path)
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return "no such file on this machine"
-    frames = decoding.decode(Found(path, found.st_size, found.st_mtime_ns), draft_size)
-    picture = next(itertools.islice(frames, illustration.frame - 1, None), None)
-    if picture is None:
-        return f"the file has no page {illustration.frame}"
+    picture = open_picture(path, illustration.frame, illustration.content, draft_size)
     return picture.reason if isinstance(picture, Refused) else picture
 
 

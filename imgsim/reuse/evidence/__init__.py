@@ -61,7 +61,7 @@ def _features(connection: Connection, query: Query, called: str) -> LocalFeature
     if query.image_id is not None:
         unreadable = verification.find_features(connection, [query.image_id])
         known = verification.stored_features(connection, [query.image_id])
-        if query.image_id in known:
+        if query.image_id in known and query.image_id not in unreadable:
             return known[query.image_id]
         reason = unreadable.get(query.image_id, "it was removed meanwhile")
         raise ImgsimError(f"cannot read {called}: {reason}", "see that the file is where it was")

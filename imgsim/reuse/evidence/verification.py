@@ -6,8 +6,6 @@ run after an ingest costs only what is new.
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -21,8 +19,9 @@ from psycopg.types.json import Jsonb
 from imgsim.database.connection import Connection
 from imgsim.database.turns import committed, share_models, turn
 from imgsim.errors import NotFoundError
-from imgsim.images import decoding
+from imgsim.images.decoding import Picture
 from imgsim.images.files import Found, Refused, path_from_text
+from imgsim.images.stored import CHANGED, Content, open_picture, refused_if_changed
 from imgsim.reuse.evidence import features, judgement
 from imgsim.reuse.evidence.features import LocalFeatures
 from imgsim.reuse.evidence.judgement import Judgement
@@ -103,10 +102,10 @@ def candidates(connection: Connection, k: int) -> list[Pair]:
 
 def features_of_file(file: Found, frame: int = 1) -> LocalFeatures | Refused:
     """The features of a picture on disk; never raises for a bad file."""
-    pictures = decoding.decode(file, features.draft_size)
-    picture = next(itertools.islice(pictures, frame - 1, None), None)
-    if picture is None:
-        return Refused(file.path, "read", f"the file has no page {frame}", frame)
+    return _features_in(open_picture(file.path, frame, draft_size=features.draft_size))
+
+
+def _features_in(picture: Picture | Refused) -> LocalFeatures | Refused:
     if isinstance(picture, Refused):
         return picture
     return features.find(picture.image, (picture.frame.width, picture.frame.height))
@@ -224,22 +223,31 @@ class _Wanted:
     image_id: int
     path: str
     frame: int
-    sha256: str
+    content: Content
+
+    @property
+    def sha256(self) -> str:
+        return self.content.sha256
 
 
 def _find(connection: Connection, ids: Sequence[int], on_progress: Progress) -> dict[int, str]:
     rows = connection.execute(
         """
-        select i.image_id, i.path, i.frame, i.sha256
+        select i.image_id, i.path, i.frame, f.image_id is null, i.sha256, i.bytes, i.modified_ns
         from imgsim.image i
         left join imgsim.local_feature f using (image_id)
-        where i.image_id = any(%s) and f.image_id is null
+        where i.image_id = any(%s)
         order by i.image_id
         """,
         [list(ids)],
     ).fetchall()
-    lacking = [_Wanted(*row) for row in rows]
-    unreadable: dict[int, str] = {}
+    every = [
+        (_Wanted(image_id, path, frame, Content(*content)), without)
+        for image_id, path, frame, without, *content in rows
+    ]
+    # Features may be there of a content that the file no longer has.
+    unreadable = dict(_changed([wanted for wanted, without in every if not without]))
+    lacking = [wanted for wanted, without in every if without]
     for start in range(0, len(lacking), FEATURES_COMMITTED):
         block = lacking[start : start + FEATURES_COMMITTED]
         found = list(in_parallel(_features_of, block))
@@ -251,13 +259,15 @@ def _find(connection: Connection, ids: Sequence[int], on_progress: Progress) -> 
     return unreadable
 
 
+def _changed(known: Sequence[_Wanted]) -> Iterator[tuple[int, str]]:
+    for wanted in known:
+        if refused := refused_if_changed(path_from_text(wanted.path), wanted.content):
+            yield wanted.image_id, refused.reason
+
+
 def _features_of(wanted: _Wanted) -> LocalFeatures | str:
     path = path_from_text(wanted.path)
-    try:
-        there = os.stat(path)
-    except (OSError, ValueError):
-        return "there is no such file any more"
-    found = features_of_file(Found(path, there.st_size, there.st_mtime_ns), wanted.frame)
+    found = _features_in(open_picture(path, wanted.frame, wanted.content, features.draft_size))
     return found.reason if isinstance(found, Refused) else found
 
 
@@ -303,8 +313,9 @@ def _judge(
     equal = _equal(connection, block)
     tasks = []
     for pair in block:
-        missing = [i for i in pair if i not in known]
-        if pair in equal:
+        changed = [i for i in pair if unreadable.get(i) == CHANGED]
+        missing = changed or [i for i in pair if i not in known]
+        if pair in equal and not changed:
             yield pair, equal[pair]
         elif missing:
             why = unreadable.get(missing[0], "it was removed meanwhile")

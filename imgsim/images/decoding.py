@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import re
-import threading
+import hashlib
+import io
+import struct
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL.ImageFile import ImageFile
 
-from imgsim.images.files import Found, Refused, os_reason
-from imgsim.images.tiff import Pages, read_pages
-
-FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "JPEG2000")
-MAX_MEGAPIXELS = 250.0
-LARGE_PIXELS = 40_000_000
-
-# Checked here instead, with a message: Pillow's limit warns in one range and fails in another.
-Image.MAX_IMAGE_PIXELS = None
-ImageFile.LOAD_TRUNCATED_IMAGES = False
-# Editing programs write megabytes of history beside the picture.
-PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
-
-# What it would warn of comes as a reason, or does not matter to the picture.
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+from imgsim.images import deep, memory, mending, reasons, tiff
+from imgsim.images.files import Found, Refused
+from imgsim.images.reasons import UnfitError
+from imgsim.images.tiff import Page
 
 # Pillow loads its readers on demand, but not for an explicit list of formats.
 Image.init()
 
-# A scan of 40 megapixels takes some 200 MB to decode: one of these at a time.
-_large = threading.Lock()
+FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "JPEG2000") + (
+    ("AVIF",) if features.check("avif") else ()
+)
+MAX_MEGAPIXELS = 250.0
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+DARK = 128
+"""A picture of 16 bits a sample none of whose upper 8 reach this uses less than 16."""
+
+# What it would warn of comes as a reason, or does not matter to the picture.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 DraftSize = Callable[[int, int], tuple[int, int]]
@@ -59,6 +59,25 @@ class Picture:
     image: Image.Image
 
 
+@dataclass(frozen=True)
+class _Limits:
+    draft_size: DraftSize | None
+    max_megapixels: float
+
+    def refuse_larger(self, width: int, height: int) -> None:
+        """Raises UnfitError for what declares more pixels than may be decoded."""
+        if width * height > self.max_megapixels * 1e6:
+            raise UnfitError(
+                f"too large: {width:,} x {height:,} pixels declared, "
+                f"the limit is {self.max_megapixels:g} megapixels (imgsim ingest --max-megapixels)"
+            )
+
+    def draft(self, opened: ImageFile) -> None:
+        """Has a JPEG decoded no larger than is needed."""
+        if self.draft_size and opened.format in ("JPEG", "MPO"):
+            opened.draft(None, self.draft_size(*opened.size))
+
+
 def decode(
     found: Found,
     draft_size: DraftSize | None = None,
@@ -67,7 +86,8 @@ def decode(
 ) -> Iterator[Picture | Refused]:
     """Yields the pictures of a file: the pages of a TIFF, the first frame of anything else.
 
-    Never raises for a bad file: what cannot be read comes as a `Refused`.
+    Never raises for a bad file: what cannot be read comes as a `Refused`. What all decoders of the
+    process hold is bounded; a picture counts until the next one is asked for.
 
     Args:
         draft_size: from a JPEG's width and height, the size it need not exceed: it may be decoded
@@ -75,68 +95,205 @@ def decode(
         max_megapixels: refuse, before decoding, what declares more pixels than this.
         only: the number (from 1) of the one frame that is wanted.
     """
-    frame = 1
+    limits = _Limits(draft_size, max_megapixels)
+    kind = None
     try:
         # Given a path, Pillow maps some files into memory: it scrambles turned TIFFs, and a file
         # that another program shortens meanwhile would end the process.
-        with open(found.path, "rb") as file, Image.open(file, formats=FORMATS) as opened:
-            pages = read_pages(file) if opened.format == "TIFF" else Pages(1, frozenset())
-            for frame in range(1, pages.count + 1):
-                if only not in (None, frame):
-                    continue
-                try:
-                    yield _picture(opened, frame, pages, draft_size, max_megapixels)
-                except Exception as exc:
-                    yield _refusal(found, exc, opened.format, frame)
+        with open(found.path, "rb") as file:
+            if file.read(4) in TIFF_SIGNATURES:
+                yield from _pages(found, file, limits, only)
+            elif only in (None, 1):
+                with _opened(file) as opened:
+                    kind = opened.format
+                    yield from _single(file, opened, limits)
     except Exception as exc:
-        yield _refusal(found, exc, None, frame)
+        yield reasons.refusal(found, exc, kind, only or 1)
 
 
-class _UnfitError(Exception):
-    """An image that can be read but not used; its message is the reason."""
+def open_image(file: BinaryIO, formats: tuple[str, ...] = FORMATS) -> ImageFile:
+    """Returns a file opened as `PIL.Image.open` does, but however large it says it is.
+
+    Pillow's own limit is a setting of the whole process, which is not ours: `decode` has one.
+
+    Raises:
+        UnidentifiedImageError: it is none of the formats.
+    """
+    file.seek(0)
+    start = file.read(16)
+    for name in formats:
+        factory, accept = Image.OPEN[name]
+        accepted = accept is None or accept(start)
+        if accepted and not isinstance(accepted, str):
+            file.seek(0)
+            with suppress(SyntaxError, IndexError, TypeError, struct.error):
+                return factory(file, "")
+    raise UnidentifiedImageError
 
 
-def _picture(
-    opened: Image.Image,
-    frame: int,
-    pages: Pages,
-    draft_size: DraftSize | None,
-    max_megapixels: float,
-) -> Picture:
-    if frame in pages.cut_off:
-        raise EOFError
-    opened.seek(frame - 1)
-    if opened.format == "TIFF" and not getattr(opened, "tile", None):
-        raise _UnfitError("damaged TIFF: it does not say where the page's pixels are")
-    width, height = opened.size
-    mode, kind = opened.mode, str(opened.format)
-    if width * height > max_megapixels * 1e6:
-        raise _UnfitError(
-            f"too large: {width:,} x {height:,} pixels declared, "
-            f"the limit is {max_megapixels:g} megapixels (--max-megapixels)"
-        )
-    if draft_size and kind in ("JPEG", "MPO"):
-        opened.draft(None, draft_size(width, height))
+def _opened(file: BinaryIO) -> ImageFile:
+    try:
+        return open_image(file)
+    except Exception:
+        if again := _png_mended(file):
+            return again
+        raise
+
+
+def _single(file: BinaryIO, opened: ImageFile, limits: _Limits) -> Iterator[Picture]:
+    mode, kind, (width, height) = opened.mode, str(opened.format), opened.size
+    limits.refuse_larger(width, height)
+    limits.draft(opened)
     as_stored = opened.size
-    with _large if width * height > LARGE_PIXELS else nullcontext():
-        image = to_grey_or_rgb(_upright(opened))
-    if image is opened and pages.count > 1:
-        image = image.copy()  # the next page takes its place
+    with memory.decoders.holding(memory.decoded_size(*as_stored, mode)):
+        loaded = _loaded(file, opened, limits)
+        image = _deep(file, loaded) or to_grey_or_rgb(_upright(loaded))
+        if image.size != as_stored:
+            width, height = height, width
+        yield _fit(image, Frame(1, 1, width, height, mode, kind))
+
+
+def _loaded(file: BinaryIO, opened: ImageFile, limits: _Limits) -> ImageFile:
+    """The picture with its pixels, though a blemish that costs none of them may be in the file."""
+    try:
+        opened.load()
+    except Exception:
+        mended = _png_mended(file) if opened.format == "PNG" else None
+        if opened.format in ("JPEG", "MPO"):
+            mended = _jpeg_mended(file, limits)
+        if mended is None:
+            raise
+        return mended
+    return opened
+
+
+def _png_mended(file: BinaryIO) -> ImageFile | None:
+    data = _all_of(file)
+    if not data.startswith(mending.PNG_SIGNATURE):
+        return None
+    without = mending.png_without_remarks(data)
+    return open_image(io.BytesIO(without), ("PNG",)) if without else None
+
+
+def _jpeg_mended(file: BinaryIO, limits: _Limits) -> ImageFile | None:
+    """The picture of a JPEG that lacks its end, if no pixel depends on what followed there."""
+    first, seen = None, set()
+    for data in mending.jpeg_with_an_end(_all_of(file)):
+        again = open_image(io.BytesIO(data), ("JPEG",))
+        limits.draft(again)
+        again.load()
+        seen.add(hashlib.sha256(again.tobytes()).digest())
+        first = first or again
+    return first if len(seen) == 1 else None
+
+
+def _deep(file: BinaryIO, loaded: ImageFile) -> Image.Image | None:
+    """The picture upright, in 8 bits, if it has more and Pillow reads them wrongly; else None."""
+    image = None
+    if loaded.format == "JPEG2000":
+        data = _all_of(file)
+        stream = deep.read_codestream(data)
+        if stream and stream.bits > 8 and stream.components > 1:
+            image = deep.read_jpeg_2000(data, stream)
+    elif loaded.format == "PNG" and _is_dark(loaded) and "transparency" not in loaded.info:
+        data = _all_of(file)
+        image = deep.read_dark(data) if data[24:25] == b"\x10" else None
+        if image and loaded.mode == "LA":
+            image = image.convert("L")
+    return image and _turned(image, loaded.getexif().get(tiff.ORIENTATION, 1))
+
+
+def _is_dark(loaded: Image.Image) -> bool:
+    """Whether a picture of several samples stays in the lower half of its 8 bits."""
+    colours = {"RGB": 3, "RGBA": 3, "LA": 1}.get(loaded.mode)
+    if not colours:
+        return False
+    extrema = np.reshape(loaded.getextrema(), (-1, 2))
+    return bool(extrema[:colours].max() < DARK)
+
+
+def _pages(
+    found: Found, file: BinaryIO, limits: _Limits, only: int | None
+) -> Iterator[Picture | Refused]:
+    try:
+        pages = tiff.read_pages(file).pages
+    except struct.error:
+        raise EOFError from None
+    opened = None
+    with suppress(Exception):
+        opened = open_image(file, ("TIFF",))
+    for number, page in enumerate(pages, start=1):
+        if only in (None, number):
+            try:
+                yield from _page(file, opened, page, (number, len(pages)), limits)
+            except Exception as exc:
+                yield reasons.refusal(found, exc, "TIFF", number)
+    if not pages:
+        raise UnidentifiedImageError
+
+
+def _page(
+    file: BinaryIO,
+    opened: ImageFile | None,
+    page: Page,
+    place: tuple[int, int],
+    limits: _Limits,
+) -> Iterator[Picture]:
+    if not page.whole:
+        raise EOFError
+    if not any(tag in page.entries for tag in tiff.PLACES):
+        raise UnfitError("damaged TIFF: it does not say where the page's pixels are")
+    reader = deep.tiff_reader(page)
+    size = page.value(tiff.WIDTH), page.value(tiff.LENGTH)
+    limits.refuse_larger(*size)
+    with memory.decoders.holding(memory.decoded_size(*size, page.mode)):
+        if reader == deep.PILLOW:
+            image, mode = _by_pillow(file, opened, page)
+        else:
+            image, mode = deep.read_tiff(_all_of(file), page, reader), page.mode
+            image = _turned(image, page.value(tiff.ORIENTATION, 1))
+        yield _fit(image, Frame(*place, *image.size, mode, "TIFF"))
+
+
+def _by_pillow(file: BinaryIO, opened: ImageFile | None, page: Page) -> tuple[Image.Image, str]:
+    """A page in 8 bits and upright, and its mode in the file."""
+    if opened is None:
+        # Pillow opens no file whose first page it cannot read.
+        opened = open_image(io.BytesIO(tiff.as_first(_all_of(file), page)), ("TIFF",))
+    else:
+        opened.seek(page.position)
+    if not getattr(opened, "tile", None):
+        raise UnfitError("damaged TIFF: it does not say where the page's pixels are")
+    mode = opened.mode
+    opened.load()
+    if page.bits == 16 and page.photometric == 2 and _is_dark(opened):
+        image = deep.read_tiff(_all_of(file), page, deep.OPENCV)
+        return _turned(image, page.value(tiff.ORIENTATION, 1)), mode
+    image = to_grey_or_rgb(_upright(opened))
+    return (image.copy() if image is opened else image), mode  # the next page takes its place
+
+
+def _all_of(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _fit(image: Image.Image, frame: Frame) -> Picture:
     if _is_blank(image):
-        raise _UnfitError("blank: every pixel is the same")
-    if image.size != as_stored:
-        width, height = height, width
-    return Picture(Frame(frame, pages.count, width, height, mode, kind), image)
+        raise UnfitError("blank: every pixel is the same")
+    return Picture(frame, image)
 
 
 def to_grey_or_rgb(image: Image.Image) -> Image.Image:
-    """The image in 8-bit grey (mode L) or RGB, on white where it is transparent; perhaps itself.
+    """Returns the image in 8-bit grey (L) or RGB, on white where it is transparent; perhaps itself.
 
-    16-bit and floating-point grey is scaled to the range it uses.
+    More than 8 bits of grey are scaled to the bits they use, floating-point grey to its range.
     """
     image.load()
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _scaled_to_8_bits(image)
+        return Image.fromarray(deep.to_8_bits(np.asarray(image)))
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.has_transparency_data:
         return _on_white(image)
     if image.mode in ("L", "RGB"):
@@ -148,22 +305,10 @@ def to_grey_or_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _scaled_to_8_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image)
-    if image.mode == "F" or values.max() > 0xFFFF or values.min() < 0:
-        finite = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
-        low, high = finite.min(), finite.max()
-        scaled = (finite - low) * (255.0 / max(high - low, np.finfo(float).tiny))
-        return Image.fromarray(scaled.astype(np.uint8))
-    # Scanners write 8, 10, 12 or 16 significant bits into 16.
-    bits = max(8, int(values.max()).bit_length())
-    return Image.fromarray((values.astype(np.uint16) >> (bits - 8)).astype(np.uint8))
-
-
 def _on_white(image: Image.Image) -> Image.Image:
     layered = image.convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
-    grey = image.mode in ("L", "LA", "La", "1")
+    grey = image.mode in ("L", "LA", "1")
     return Image.alpha_composite(white, layered).convert("L" if grey else "RGB")
 
 
@@ -172,96 +317,30 @@ def _has_grey_palette(image: Image.Image) -> bool:
     return bool((palette == palette[:, :1]).all())
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _upright(image: ImageFile) -> Image.Image:
     """The image itself, turned as its EXIF says."""
-    image.load()
     with suppress(Exception):  # damaged EXIF says nothing about the picture
         ImageOps.exif_transpose(image, in_place=True)
     return image
 
 
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    turn = TURNS.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by its orientation in EXIF and TIFF."""
+
+
 def _is_blank(image: Image.Image) -> bool:
     extrema = np.reshape(image.getextrema(), (-1, 2))
     return bool((extrema[:, 0] == extrema[:, 1]).all())
-
-
-def _refusal(found: Found, exc: Exception, kind: str | None, frame: int) -> Refused:
-    stage = "read" if isinstance(exc, OSError) and exc.errno is not None else "decode"
-    return Refused(found.path, stage, _reason(found, exc, kind), frame, found.size)
-
-
-def _reason(found: Found, exc: Exception, kind: str | None) -> str:
-    if isinstance(exc, _UnfitError):
-        return str(exc)
-    if isinstance(exc, OSError) and exc.errno is not None:
-        return os_reason(exc)
-    if isinstance(exc, MemoryError):
-        return "not enough memory to decode it"
-    start = _start(found)
-    kind = FORMAT_NAMES.get(kind or "", kind) or _kind_by_signature(start)
-    if kind is None:
-        return _stranger(start)
-    ends = f"(the file ends after {found.size:,} bytes)"
-    if isinstance(exc, EOFError) or CUT_OFF.search(str(exc)):
-        return f"truncated {kind} {ends}"
-    # Others than these speak of Python, not of the image.
-    telling = isinstance(exc, (OSError, ValueError, SyntaxError)) and str(exc)
-    if isinstance(exc, UnidentifiedImageError) or not telling or UNTELLING.search(telling):
-        return f"truncated or damaged {kind} {ends}"
-    return f"damaged {kind}: {telling}"
-
-
-FORMAT_NAMES = {"WEBP": "WebP", "JPEG2000": "JPEG 2000", "MPO": "JPEG"}
-CUT_OFF = re.compile(
-    r"truncated|end of file|expected to read|not enough image data|read .* bytes", re.IGNORECASE
-)
-UNTELLING = re.compile(
-    r"data stream|decoder (error|object)|next frame|cannot load this image|[a-z][A-Z]"
-)
-SIGNATURES = {
-    b"\x89PNG": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-    b"GIF8": "GIF",
-    b"BM": "BMP",
-    b"RIFF": "WebP",
-    b"\0\0\0\x0cjP": "JPEG 2000",
-    b"\xff\x4f\xff\x51": "JPEG 2000",
-}
-STRANGERS = {
-    b"%PDF": "a PDF",
-    b"%!PS": "PostScript",
-    b"AT&TFORM": "DjVu",
-    b"8BPS": "a Photoshop document",
-    b"PK\3\4": "a ZIP archive",
-    b"<svg": "an SVG",
-    b"<": "HTML or XML",
-}
-
-
-def _start(found: Found) -> bytes:
-    try:
-        with open(found.path, "rb") as file:
-            return file.read(32)
-    except OSError:
-        return b""
-
-
-def _kind_by_signature(start: bytes) -> str | None:
-    return next((kind for sign, kind in SIGNATURES.items() if start.startswith(sign)), None)
-
-
-def _stranger(start: bytes) -> str:
-    content = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    for signature, what in STRANGERS.items():
-        if content.startswith(signature):
-            return f"not an image: it looks like {what}"
-    if start[4:8] == b"ftyp":
-        return "not an image that can be read: it looks like HEIC, AVIF or a film"
-    text = content.decode("utf-8", "replace").split("\n")[0].removesuffix("\ufffd").strip()
-    if len(text) > 2 and text.isprintable() and "\ufffd" not in text:
-        return f"not an image: it looks like text ({text!r})"
-    return f"not an image that can be read (it begins with the bytes {start[:8].hex(' ')})"

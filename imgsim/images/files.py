@@ -14,7 +14,7 @@ from imgsim.errors import NotFoundError
 
 SUFFIXES = frozenset(
     {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".gif", ".bmp", ".dib"}
-    | {".webp", ".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c"}
+    | {".webp", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c"}
 )
 
 FOLDER, LINK = "folder", "link"

@@ -36,7 +36,8 @@ from imgsim.images.decoding import Picture
 from imgsim.images.files import Found
 from imgsim.images.preprocess import draft_size, prepare
 from imgsim.ingest import ingest
-from imgsim.ingest.pipeline import Options, Summary
+from imgsim.ingest.options import Options
+from imgsim.ingest.summary import Summary
 from imgsim.networks import architectures, embedding, inference, models
 from imgsim.networks.architectures import IMAGENET_DEVIATION, IMAGENET_MEAN
 from imgsim.networks.embedding import Embedder

@@ -15,7 +15,8 @@ from benchmarks.stores import temporary_store
 from imgsim.cli.progress import ingest_progress
 from imgsim.database.connection import Connection
 from imgsim.ingest import ingest
-from imgsim.ingest.pipeline import Options, Summary
+from imgsim.ingest.options import Options
+from imgsim.ingest.summary import Summary
 from imgsim.networks import models
 
 PER_FOLDER = 1000

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-    from imgsim.ingest.pipeline import Summary
+    from imgsim.ingest.summary import Summary
 
 
 def connect(store: str | Path | None = None, *, database: str | None = None) -> Store:
@@ -63,7 +63,7 @@ class Store:
             weights: for a new store, `untrained` or the name of torchvision's weights.
         """
         from imgsim.ingest import ingest
-        from imgsim.ingest.pipeline import Options
+        from imgsim.ingest.options import Options
 
         names = [m.name for m in models.stored(self.connection)] or list(models.DEFAULTS)
         wanted = tuple(models.Wanted(name, weights=weights) for name in names)

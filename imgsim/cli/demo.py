@@ -76,13 +76,13 @@ def _drawing(done: int, of: int) -> None:
 def _ingest(connection: Connection, folder: Path, weights: str | None) -> None:
     from imgsim import ingest
     from imgsim.cli.progress import ingest_progress
-    from imgsim.ingest import pipeline
+    from imgsim.ingest.options import Options
     from imgsim.networks import models
 
     known = models.stored(connection)
     wanted = tuple(models.Wanted(m.name) for m in known) or _fresh_models(weights)
     with ingest_progress([folder]) as shown:
-        options = pipeline.Options(wanted=wanted)
+        options = Options(wanted=wanted)
         summary = ingest.ingest(connection, [folder], options, shown.files, shown.index)
     say(f"   {summary.new} new, {summary.unchanged} unchanged, {summary.failed} failed")
 

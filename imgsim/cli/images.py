@@ -15,7 +15,8 @@ from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
-    from imgsim.ingest.pipeline import Options, Summary
+    from imgsim.ingest.options import Options
+    from imgsim.ingest.summary import Summary
     from imgsim.networks.models import Wanted
 
 SOME_FAILED = 3
@@ -107,7 +108,7 @@ def _options(
     workers: int | None,
     **others: Any,
 ) -> Options:
-    from imgsim.ingest.pipeline import Options
+    from imgsim.ingest.options import Options
 
     settled = {
         key: value

@@ -20,7 +20,7 @@ from imgsim.errors import ImgsimError
 from imgsim.wording import counted
 
 if TYPE_CHECKING:
-    from imgsim.ingest.pipeline import Summary
+    from imgsim.ingest.summary import Summary
 
 LINE_SECONDS = 10.0
 """Between two lines in a log, where they stay; a terminal's line changes as often as it is told."""

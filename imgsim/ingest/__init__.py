@@ -22,8 +22,10 @@ from imgsim.database.session import require_session
 from imgsim.database.turns import Shared
 from imgsim.images import files
 from imgsim.images.files import Refused
-from imgsim.ingest.pipeline import Options, Pipeline, Progress, Summary
+from imgsim.ingest.options import Options
+from imgsim.ingest.pipeline import Pipeline
 from imgsim.ingest.planning import FLUSH, Planner, Settled
+from imgsim.ingest.summary import Progress, Summary
 from imgsim.networks import models
 from imgsim.similarity import index
 

@@ -11,13 +11,11 @@ thread that called only shows how far it is: Ctrl-C, which comes there, breaks n
 from __future__ import annotations
 
 import functools
-import os
-import re
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,8 +28,9 @@ from imgsim.images.decoding import Frame, Picture
 from imgsim.images.files import Found, Ignored, Refused
 from imgsim.images.preprocess import draft_size, prepare
 from imgsim.ingest.ahead import Ahead
+from imgsim.ingest.options import Options
 from imgsim.ingest.planning import FLUSH, Planner, Settled, Step, Work
-from imgsim.ingest.timings import Timings
+from imgsim.ingest.summary import Progress, Summary
 from imgsim.networks import models
 
 if TYPE_CHECKING:
@@ -44,55 +43,6 @@ WRITE_SECONDS = 2.0
 PLANNED_AHEAD = 128
 DECODED_AHEAD = 64
 WAITING = 128
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to ingest; the defaults are the command line's."""
-
-    wanted: tuple[models.Wanted, ...] = tuple(models.Wanted(name) for name in models.DEFAULTS)
-    device: str = "auto"
-    precision: str = "auto"
-    batch_size: int | None = None
-    workers: int = field(default_factory=lambda: min(8, os.cpu_count() or 1))
-    pattern: str | None = None
-    max_megapixels: float = decoding.MAX_MEGAPIXELS
-    limit: int | None = None
-
-
-@dataclass
-class Summary:
-    """What came of an ingest, in files; `pictures` counts the frames that were stored."""
-
-    new: int = 0
-    changed: int = 0
-    completed: int = 0
-    unchanged: int = 0
-    moved: int = 0
-    duplicate: int = 0
-    failed: int = 0
-    ignored: int = 0
-    pictures: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    timings: Timings = field(default_factory=Timings, compare=False)
-
-    @property
-    def files(self) -> int:
-        """How many files have been dealt with, but for those that are no images by name."""
-        stored = self.new + self.changed + self.completed + self.duplicate
-        return stored + self.unchanged + self.moved + self.failed
-
-    def count(self, kind: str, files: int = 1) -> None:
-        """So many more files of that kind."""
-        setattr(self, kind, getattr(self, kind) + files)
-
-    def refuse(self, refused: Refused) -> None:
-        """One more failure; its reason is counted by its first words."""
-        self.reasons[re.split(r" \(|: ", refused.reason)[0]] += 1
-
-    def counts(self) -> dict[str, int]:
-        """The figures by name, for the record of the run."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, int)}
 
 
 @dataclass(frozen=True)
@@ -116,7 +66,6 @@ Passing = Piece | Refused | Settled | None
 nothing, or FLUSH.
 """
 
-Progress = Callable[[Summary], None]
 Files = Iterator[Found | Ignored | Refused]
 
 

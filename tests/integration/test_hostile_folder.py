@@ -19,7 +19,8 @@ from PIL import Image
 from imgsim.database.connection import Connection
 from imgsim.images.files import path_text
 from imgsim.ingest import ingest
-from imgsim.ingest.pipeline import Options, Summary
+from imgsim.ingest.options import Options
+from imgsim.ingest.summary import Summary
 from imgsim.networks import models
 from tests.conftest import Answer
 from tests.permissions import unprivileged

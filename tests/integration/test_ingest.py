@@ -21,7 +21,8 @@ from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
 from imgsim.images.files import path_text
 from imgsim.ingest import ingest, survey
-from imgsim.ingest.pipeline import Options, Summary
+from imgsim.ingest.options import Options
+from imgsim.ingest.summary import Summary
 from imgsim.networks import models
 from imgsim.settings import ExternalServer, Settings
 from imgsim.similarity import neighbours

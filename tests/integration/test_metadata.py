@@ -23,7 +23,7 @@ from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.formats.reading import MISSING
 from imgsim.ingest import ingest
-from imgsim.ingest.pipeline import Options
+from imgsim.ingest.options import Options
 from tests.store import FAST
 
 Write = Callable[..., Path]

@@ -21,7 +21,7 @@ from imgsim.errors import ImgsimError, NotFoundError, WeightsError
 from imgsim.images import decoding
 from imgsim.images.preprocess import prepare
 from imgsim.ingest import ingest
-from imgsim.ingest.pipeline import Options
+from imgsim.ingest.options import Options
 from imgsim.networks import architectures, bundled, inference, models
 from imgsim.networks.architectures import IMAGENET_DEVIATION, IMAGENET_MEAN
 from imgsim.networks.embedding import Embedder, Streams, choose_device

@@ -29,7 +29,7 @@ from imgsim.errors import DatabaseError, NotFoundError
 from imgsim.images.decoding import Frame
 from imgsim.images.files import Found
 from imgsim.ingest import ingest
-from imgsim.ingest.pipeline import Options
+from imgsim.ingest.options import Options
 from imgsim.networks import models
 from imgsim.reuse import evidence, groups, verdicts
 from imgsim.reuse.evidence import features, verification

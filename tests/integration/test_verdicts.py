@@ -14,7 +14,7 @@ from imgsim.api import Store
 from imgsim.collection import derived, upkeep
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError
-from imgsim.ingest.pipeline import Options
+from imgsim.ingest.options import Options
 from imgsim.reuse import verdicts
 from imgsim.settings import Settings
 from tests.store import FAST

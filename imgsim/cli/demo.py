@@ -128,7 +128,7 @@ def _show(connection: Connection, place: Place) -> None:
         answer = search.similar(
             connection, search.Question(name, k=5), search.find_query(connection, name), model
         )
-        click.echo(f"\nNearest to {name}, by {model.name} ({model.weights}):")
+        click.echo(f"\nNearest to {name}, by {model.described}:")
         headings = ("rank", "similarity", "normalised", "name", "year", "book")
         show_table(headings, [row[:6] for row in answer.rows])
     _show_finds(connection)

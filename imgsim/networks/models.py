@@ -40,6 +40,11 @@ class Model:
     preprocess: str
     embedding_table: str
 
+    @property
+    def described(self) -> str:
+        """The name, and the weights unless they are named the same, as imgsim's own are."""
+        return self.name if self.weights == self.name else f"{self.name} ({self.weights})"
+
 
 @dataclass(frozen=True)
 class Wanted:

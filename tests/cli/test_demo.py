@@ -43,6 +43,7 @@ def test_the_demo_finds_what_was_printed_again_without_a_network(reachable_folde
         done = run(home, "demo")
         assert done.returncode == 0, done.stderr
         assert "UNTRAINED" not in done.stderr
+        assert f"Nearest to {corpus.example()}, by resnet18-print:" in done.stdout
         found = re.findall(r"(\S+): for (\d+) of (\d+) later impressions", done.stdout)
         assert [name for name, _, _ in found] == ["resnet18-print", "resnet50-print"]
         for _, right, of in found:

@@ -115,7 +115,7 @@ def drawing(width: float, height: float) -> Drawing:
 
 def label(model: Model) -> str:
     """The model and its weights, for a title."""
-    return f"{model.name} ({'UNTRAINED' if is_untrained(model) else model.weights})"
+    return f"{model.name} (UNTRAINED)" if is_untrained(model) else model.described
 
 
 def is_untrained(model: Model) -> bool:

@@ -15,7 +15,7 @@ from imgsim.plots.gather import Match, Ranking
 from imgsim.plots.layout import lettering, style, thumbnails
 from imgsim.plots.layout.page import MARGIN, Box, Page, contained
 from imgsim.plots.layout.style import BLACK, DIM, GREY, LINE_MM, Drawing
-from imgsim.wording import score_text
+from imgsim.wording import counted, score_text
 
 THUMBNAILS = {"single": (13.0, 11.0, 9.0, 7.0, 5.5), "double": (24.0, 20.0, 17.0, 14.0, 11.0, 8.0)}
 INNER = (0.42, 0.5, 0.58, 0.66, 0.74)
@@ -38,13 +38,13 @@ class Scale:
     rings: tuple[float, ...]
 
     def radius(self, distance: float) -> float:
-        """Millimetres from the centre, linear in the distance."""
+        """Returns millimetres from the centre, linear in the distance."""
         return self.inner + (self.outer - self.inner) * distance / self.most
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A match with its picture: `box` is the picture's, `whole` takes in what is written below."""
+    """A match with its picture; `box` is the picture's, `whole` includes the caption below."""
 
     match: Match
     picture: Image.Image | str
@@ -55,7 +55,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Layout:
-    """Everything around a query, placed so that nothing overlaps; the centre is (0, 0)."""
+    """A query and its placed matches, none of which overlap; the centre is (0, 0)."""
 
     query: Box
     scale: Scale
@@ -65,24 +65,26 @@ class Layout:
 
 @style.styled
 def draw_around(ranking: Ranking, width: str = "double") -> Drawing:
-    """The query in the middle, its matches where their distance (1 - cosine) puts them.
+    """Draws the query in the middle and its matches at their distance (1 - cosine) from it.
 
     The radius is that of the distance, on the scale that the rings state; only the angle is chosen,
     so that no two pictures overlap. Below each stand rank, score and name; where there is no room,
     the names are in a key below.
 
     Raises:
-        ImgsimError: there are too many pictures to be placed without overlap, or none.
+        ImgsimError: there are no matches, or too many to be placed without overlap.
     """
     if not ranking.matches:
         raise ImgsimError(
-            ranking.shortfall or f"nothing is like {ranking.query.name}", "ask for more with -k"
+            ranking.shortfall or f"no picture is like {ranking.query.name}",
+            "ask for more with -k",
         )
     layout = arrange(ranking, width)
     page = Page(style.WIDTHS[width])
     ring = layout.scale.rings[1] - layout.scale.rings[0]
     y = page.heading(
-        f"{len(ranking.matches)} pictures around {ranking.query.name}, by {ranking.model.name}",
+        f"{counted(len(ranking.matches), 'picture')} around {ranking.query.name}, "
+        f"by {ranking.model.name}",
         [
             _how_to_read(ranking, ring),
             ranking.shortfall,
@@ -98,13 +100,13 @@ def draw_around(ranking: Ranking, width: str = "double") -> Drawing:
 
 def _how_to_read(ranking: Ranking, ring: float) -> str:
     return (
-        f"Weights: {ranking.model.weights}. A picture's centre is as far out as its distance, "
+        f"Weights: {ranking.model.weights}. A picture's centre is at its distance from the query, "
         f"1 - cosine: 0 on the inner ring (cosine 1), {ring:g} more on each further ring"
     )
 
 
 def arrange(ranking: Ranking, width: str) -> Layout:
-    """Place the matches of a ranking: pictures as large, and names as near, as fit.
+    """Places the matches of a ranking, with pictures as large and names as near as fits.
 
     Raises:
         ImgsimError: they do not fit, however small.
@@ -118,7 +120,7 @@ def arrange(ranking: Ranking, width: str) -> Layout:
         if layout:
             return layout
     raise ImgsimError(
-        f"cannot place {len(ranking.matches)} pictures without overlap",
+        f"cannot place {counted(len(ranking.matches), 'picture')} without overlap",
         "ask for fewer with -k" + (", or give --width double" if width == "single" else ""),
     )
 
@@ -152,7 +154,7 @@ def _try(
 def _shown(
     rank: int, match: Match, size: float, keyed: bool
 ) -> tuple[Match, Image.Image | str, Box, tuple[str, ...], Box]:
-    """A picture with its centre at (0, 0), what is written below it, and the box of both."""
+    """Returns a picture centred on (0, 0), its caption, and the box around both."""
     item = thumbnails.read(match.illustration, size)
     width, height = contained(item, size, size)
     room = max(size, lettering.NAME_MM)
@@ -174,9 +176,9 @@ def _moved(box: Box, x: float, y: float) -> Box:
 def _best_angle(
     whole: Box, radius: float, taken: Sequence[Box], half: float, number: int, close: bool
 ) -> float | None:
-    """The angle at which a box is clearest of all that are placed; None if it is clear at none.
+    """Returns the angle at which a box is farthest from those placed; None if it always overlaps.
 
-    With `close` it is the first clear one: less even, but more find room.
+    With `close` it is the first angle without overlap: less even, but more boxes find room.
     """
     best, clearest = None, CLEAR
     for step in range(ANGLES):
@@ -200,7 +202,7 @@ def _scale(distances: Sequence[float], inner: float, outer: float) -> Scale:
 
 
 def _extent(layout: Layout) -> tuple[float, float]:
-    """The top and bottom of everything, from the centre."""
+    """Returns how far everything reaches above and below the centre, in millimetres."""
     outer = layout.scale.outer
     top = min(item.whole.y for item in layout.placed)
     bottom = max(item.whole.y + item.whole.height for item in layout.placed)
@@ -236,7 +238,7 @@ def _draw(page: Page, ranking: Ranking, layout: Layout, centre: tuple[float, flo
 
 
 def _label_rings(page: Page, layout: Layout, centre: tuple[float, float]) -> None:
-    """The cosine of each ring, written on it where no picture is."""
+    """Writes its cosine on each ring, where no picture is."""
     top, bottom = _extent(layout)
     taken = [item.whole for item in layout.placed]
     decimals = max(2, len(f"{layout.scale.rings[1]:.4f}".rstrip("0")) - 2)
@@ -260,7 +262,7 @@ def _on_ring(radius: float) -> Iterator[tuple[float, float]]:
 
 
 def _key(page: Page, layout: Layout, y: float) -> float:
-    """Rank, score, name and book of each picture, below each other."""
+    """Writes rank, score, name and book of each picture, one below the other."""
     for rank, item in enumerate(layout.placed, 1):
         found = item.match.illustration
         text = f"{rank}  {found.name}" + (f": {found.book}" if found.book else "")

@@ -1,4 +1,4 @@
-"""How the images of a map are classed and coloured: by decade on a scale, else by category."""
+"""The classes and colours of a map's images: decades on a scale, anything else by category."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ SCALE = "viridis"
 
 @dataclass(frozen=True)
 class Classes:
-    """A number for each image (nan where nothing is known of it), and what it looks like.
+    """A number for each image (nan where nothing is known of it), and its colours.
 
-    `labels` name the numbers 0, 1, …; without labels the number is on a scale.
+    `labels` name the numbers 0, 1, …; without labels, the numbers are drawn on a scale.
     """
 
     by_id: Mapping[int, float]
@@ -37,28 +37,28 @@ class Classes:
 
     @property
     def cell_rule(self) -> str:
-        """How the colour of a cell with several images is found."""
+        """Returns how a cell with several images is coloured, in words."""
         return "the commonest" if self.labels else "the median"
 
     @property
     def of_cell(self) -> Callable[[Values], float]:
-        """The number of a cell from those of its images; nothing known is drawn pale."""
+        """Returns the number of a cell from those of its images; nan if nothing is known of any."""
         return _commonest if self.labels else _middle
 
     def numbers(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """The numbers of some images, -1 where nothing is known."""
+        """Returns the numbers of some images, -1 where nothing is known."""
         return np.array([self.by_id.get(int(image_id), -1.0) for image_id in ids])
 
     def layers(
         self, numbers: npt.NDArray[np.float64]
     ) -> Iterator[tuple[npt.NDArray[np.bool_], object]]:
-        """Which images to draw in which colours, those of which nothing is known first."""
+        """Yields which images to draw in which colours, those of which nothing is known first."""
         unknown = numbers < 0
         yield unknown, PALE
         yield ~unknown, self.colour_map(self.norm(numbers[~unknown]))
 
     def legend(self, page: Page, y: float) -> float:
-        """Draw what the colours mean; where it ends."""
+        """Draws what the colours mean, and returns where that ends (y, in millimetres)."""
         if self.labels:
             shown = [*zip(self.labels, self._colours(), strict=True), (UNKNOWN, PALE)]
             return _swatches(page, shown, y)
@@ -77,7 +77,7 @@ class Classes:
 
 
 def classes_of(values: Mapping[int, str | int | None], column: str) -> Classes:
-    """Decades on a scale; of anything else the six commonest in colours, all others grey."""
+    """Returns decades on a scale; of other columns the six commonest values, all others grey."""
     known = {image_id: value for image_id, value in values.items() if value is not None}
     if column == "publication_decade":
         decades = {image_id: float(value) for image_id, value in known.items()}

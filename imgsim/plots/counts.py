@@ -15,6 +15,7 @@ from imgsim.plots.layout import lettering, style
 from imgsim.plots.layout.page import MARGIN, Box, Page
 from imgsim.plots.layout.style import BLUE, DIM, LINE_MM, SERIES, Drawing
 from imgsim.settings import THRESHOLD
+from imgsim.wording import counted
 
 PANEL_MM = 48.0
 BAR_MM = 6.0
@@ -22,7 +23,7 @@ BAR_MM = 6.0
 
 @style.styled
 def draw_overlap(table: Overlap, width: str = "single") -> Drawing:
-    """A bar for each number of shared neighbours, with images and percent as in the table.
+    """Draws a bar for each number of shared neighbours, labelled with images and percent.
 
     Raises:
         ImgsimError: there are no images.
@@ -30,14 +31,14 @@ def draw_overlap(table: Overlap, width: str = "single") -> Drawing:
     total = sum(images for _, images, _ in table.rows)
     if not total:
         raise ImgsimError(
-            "no image has neighbours under both models", "compute them: imgsim neighbours"
+            "no image has neighbour lists of both models", "compute them: imgsim neighbours"
         )
     page = Page(style.WIDTHS[width])
     y = page.heading(
         f"How many of their {table.k} nearest do two models share?",
         [
             f"{style.label(table.model_a)} and {style.label(table.model_b)}",
-            f"{total:,} images, exact neighbour lists",
+            f"{counted(total, 'image')}, exact neighbour lists",
         ],
         [table.model_a, table.model_b],
     )
@@ -70,9 +71,9 @@ def draw_threshold(
     width: str = "double",
     marked: float = THRESHOLD,
 ) -> Drawing:
-    """Images with a neighbour, and pairs, at or above each threshold, a line for each model.
+    """Draws images with a neighbour, and pairs, at or above each threshold: a line per model.
 
-    Where the stored lists do not hold all pairs, the line is dotted: there are at least so many.
+    The line is dotted where the stored lists do not hold all pairs: there are at least that many.
 
     Raises:
         ImgsimError: there is nothing to count.
@@ -106,7 +107,7 @@ def draw_threshold(
 
 
 def _two_panels(page: Page, y: float, width: str) -> tuple[Box, Box, Drawing]:
-    """Two boxes, side by side or one below the other, and the page cut to them."""
+    """Returns axes in two boxes, side by side or one below the other; cuts the page to them."""
     left, right, gap, foot = 10.0, 3.0, 15.0, 11.0
     y += LINE_MM + 1
     across = page.width - left - right
@@ -127,7 +128,7 @@ def _threshold_notes(counts: Mapping[Model, Sequence[ThresholdCount]]) -> list[s
     what = "Images with a neighbour, and pairs of images, at or above each similarity (cosine)"
     if all(row.complete for rows in counts.values() for row in rows):
         return [what]
-    partial = "Dotted, hollow: at least so many pairs, as not all are stored"
+    partial = "Dotted, hollow: a minimum, because not all pairs are stored"
     return [what, f"{partial} (imgsim pairs --threshold {THRESHOLDS[0]:g})"]
 
 
@@ -136,7 +137,7 @@ def _series(models: Sequence[Model]) -> list[tuple[str, str, str]]:
 
 
 def _legend(page: Page, models: Sequence[Model], y: float) -> float:
-    """The models in their colours; where the drawing begins."""
+    """Draws the models in their colours, and returns where the drawing begins (y)."""
     x = MARGIN + 1
     for model, (colour, marker, line) in zip(models, _series(models), strict=True):
         text = lettering.shortened(style.label(model), page.width - 2 * MARGIN - 10)
@@ -152,7 +153,7 @@ def _legend(page: Page, models: Sequence[Model], y: float) -> float:
 
 
 def _pairs(axes: Axes, rows: Sequence[ThresholdCount], look: dict[str, Any]) -> None:
-    """The complete counts as the model's line, the others dotted up to the first complete one."""
+    """Draws complete counts as a solid line, the others dotted up to the first complete one."""
     whole = [row for row in rows if row.complete]
     partial = [row for row in rows if not row.complete]
     if partial:
@@ -168,7 +169,7 @@ def _pairs(axes: Axes, rows: Sequence[ThresholdCount], look: dict[str, Any]) -> 
 
 
 def _mark(axes: Axes, threshold: float) -> None:
-    """The thresholds below, and one of them marked."""
+    """Labels the thresholds, and marks one of them."""
     axes.xaxis.set_major_locator(MultipleLocator(0.05))
     axes.xaxis.set_major_formatter("{x:.2f}")
     axes.set_xlabel("threshold (cosine)")

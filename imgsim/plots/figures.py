@@ -39,7 +39,7 @@ def grid(
     other_documents_only: bool = False,
     width: str = "double",
 ) -> Drawn:
-    """An image and the k most like it, a row for each model."""
+    """Returns an image and the k most like it, a row for each model."""
     chosen = _chosen(connection, model_names)
     question = search.Question(image, k, other_documents_only=other_documents_only)
     rankings = [plots.ranking(connection, question, model) for model in chosen]
@@ -49,7 +49,7 @@ def grid(
 def ladder(
     connection: Connection, *, model: str | None = None, seed: int = 1, width: str = "double"
 ) -> Drawn:
-    """Pairs at 0.5, 0.6, … 1.0: what a score looks like."""
+    """Returns pairs at similarities of 0.5, 0.6, … 1.0, to show what a score looks like."""
     (named,) = models.chosen(connection, [model] if model else [])
     pairs = 1 if width == "single" else 2
     rungs = plots.gather_ladder(connection, named, pairs, seed=seed)
@@ -66,7 +66,7 @@ def image_map(
     method: str = "pca",
     width: str = "double",
 ) -> Drawn:
-    """All images in two dimensions, one of them and those like it marked.
+    """Returns a map of all images in two dimensions, one of them and those like it marked.
 
     Raises:
         NotFoundError: the image is not stored.
@@ -95,7 +95,7 @@ def around(
     other_documents_only: bool = False,
     width: str = "double",
 ) -> Drawn:
-    """An image and those like it, at their distance around it."""
+    """Returns an image with those like it around it, at their distance."""
     (named,) = models.chosen(connection, [model] if model else [])
     asked = k or (8 if threshold is None else None)
     question = search.Question(image, asked, threshold, other_documents_only=other_documents_only)
@@ -110,7 +110,7 @@ def overlap(
     width: str = "single",
     on_progress: Progress = silent,
 ) -> Drawn:
-    """How many images share how many of their k nearest between two models, as bars."""
+    """Returns bars: how many images share how many of their k nearest between two models."""
     a, b = models.chosen_pair(connection, model_names)
     neighbours.bring_up_to_date(connection, [a, b], k, on_progress)
     return Drawn(plots.draw_overlap(plots.overlap_table(connection, k, a, b), width), (a, b))
@@ -125,7 +125,7 @@ def threshold(
     width: str = "double",
     on_progress: Progress = silent,
 ) -> Drawn:
-    """How many images have a neighbour at each threshold, and how many pairs there are."""
+    """Returns how many images have a neighbour at each threshold, and how many pairs there are."""
     chosen = _chosen(connection, model_names)
     neighbours.bring_up_to_date(connection, chosen, k, on_progress)
     counts = {model: plots.threshold_counts(connection, model) for model in chosen}
@@ -141,7 +141,7 @@ def timeline(
     other_documents_only: bool = False,
     width: str = "double",
 ) -> Drawn:
-    """An image and all that are like it, by the year of their books."""
+    """Returns an image and all images like it, by the year of their books."""
     (named,) = models.chosen(connection, [model] if model else [])
     question = search.Question(
         image, min_similarity=threshold, other_documents_only=other_documents_only
@@ -153,7 +153,7 @@ def timeline(
 def overlay(
     connection: Connection, image: str, other: str, *, turned: bool = False, width: str = "double"
 ) -> Drawn:
-    """Two pictures laid upon each other, what they are to each other, and where they differ."""
+    """Returns two pictures laid on each other, their relation, and where they differ."""
     gathered = plots.gather_overlay(connection, image, other, turned=turned)
     return Drawn(plots.draw_overlay(gathered, width), ())
 
@@ -161,7 +161,7 @@ def overlay(
 def group(
     connection: Connection, group_id: str, *, at_most: int = 24, width: str = "double"
 ) -> Drawn:
-    """The pictures of a group of re-use by the year of their books, aligned.
+    """Returns the pictures of a group of re-use, aligned, by the year of their books.
 
     Raises:
         NotFoundError: there is no such group.
@@ -177,7 +177,7 @@ def group(
 
 
 def reuse(connection: Connection, *, places: int | None = None, width: str = "double") -> Drawn:
-    """How many pictures appear again in each decade, and between which places."""
+    """Returns how many pictures appear again in each decade, and between which places."""
     return Drawn(plots.draw_reuse(plots.gather_reuse(connection), width, places), ())
 
 

@@ -1,4 +1,4 @@
-"""What the figures show, asked of the store: illustrations, rankings, counts."""
+"""Reads from the store what figures show: illustrations, rankings, counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THRESHOLDS = tuple(percent / 100 for percent in range(80, 101))
 
 @dataclass(frozen=True)
 class Illustration:
-    """An image and its book; `path` is as the store writes it, and None where there is no year.
+    """An image and its book; `path` is as stored, `year` None where it is not known.
 
     `content` is that of the file when it was taken in; None of a file that is not stored.
     """
@@ -33,7 +33,7 @@ class Illustration:
 
     @property
     def book(self) -> str:
-        """Year and title, for a caption."""
+        """Returns year and title, for a caption."""
         year = "undated" if self.year is None else str(self.year)
         return f"{year}, {self.title}" if self.title else ("" if self.year is None else year)
 
@@ -48,7 +48,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Ranking:
-    """An illustration and those most like it under one model; `shortfall` says why not more."""
+    """An illustration and those most like it by one model; `shortfall` says why not more."""
 
     model: Model
     query: Illustration
@@ -58,7 +58,7 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Overlap:
-    """How many images share how many of their k nearest: rows of shared, images, percent."""
+    """How many images share how many of their k nearest, as rows of shared, images, percent."""
 
     k: int
     model_a: Model
@@ -68,7 +68,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class ThresholdCount:
-    """At or above a threshold: images with a neighbour, and pairs (at least, if not complete)."""
+    """Counts at one threshold: images with a neighbour, and pairs (a minimum unless complete)."""
 
     threshold: float
     images: int
@@ -78,7 +78,7 @@ class ThresholdCount:
 
 
 def illustrations(connection: Connection, image_ids: Sequence[int]) -> dict[int, Illustration]:
-    """Stored images and their books, by id."""
+    """Returns stored images with their books, by id."""
     answer = table(
         connection,
         """
@@ -97,7 +97,7 @@ def illustrations(connection: Connection, image_ids: Sequence[int]) -> dict[int,
 
 
 def ranking(connection: Connection, question: search.Question, model: Model) -> Ranking:
-    """The images most like a stored image or an image file, ranked as `imgsim.similar` does.
+    """Returns the images most like a stored image or an image file, as `imgsim.similar` ranks.
 
     Raises:
         NotFoundError: there is no such image.
@@ -114,7 +114,7 @@ def ranking(connection: Connection, question: search.Question, model: Model) -> 
 
 
 def illustration_of(connection: Connection, query: search.Query) -> Illustration:
-    """The stored image or the image file that a question is about."""
+    """Returns the stored image or the image file that a question is about."""
     if query.image_id is None:
         assert query.file is not None
         return Illustration(None, Path(query.file.path).stem, path_text(query.file.path))
@@ -122,7 +122,7 @@ def illustration_of(connection: Connection, query: search.Query) -> Illustration
 
 
 def overlap(connection: Connection, k: int, model_a: Model, model_b: Model) -> Overlap:
-    """The table of `imgsim.overlap`; the neighbour lists must be there."""
+    """Returns the rows of `imgsim.overlap`; the neighbour lists must have been filled."""
     answer = table(
         connection,
         """
@@ -139,7 +139,7 @@ def overlap(connection: Connection, k: int, model_a: Model, model_b: Model) -> O
 def threshold_counts(
     connection: Connection, model: Model, thresholds: Sequence[float] = THRESHOLDS
 ) -> list[ThresholdCount]:
-    """The table of `imgsim.threshold_counts`; the neighbour lists must be there."""
+    """Returns the rows of `imgsim.threshold_counts`; neighbour lists must have been filled."""
     answer = table(
         connection,
         """
@@ -156,10 +156,10 @@ def threshold_counts(
 
 
 def classes(connection: Connection, column: str) -> dict[int, str | int | None]:
-    """What a bibliographic column says of every image that has a book, by image id.
+    """Returns the value of a bibliographic column for every image that has a book, by image id.
 
     Raises:
-        ImgsimError: images are not classed by that column.
+        ImgsimError: images cannot be coloured by that column.
     """
     if column not in CLASS_COLUMNS:
         raise ImgsimError(

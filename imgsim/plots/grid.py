@@ -35,10 +35,10 @@ class _Cell:
 
 @style.styled
 def draw_grid(rankings: Sequence[Ranking], width: str = "double") -> Drawing:
-    """The query and its nearest with rank, score, name, year and book, model by model.
+    """Draws the query and its nearest, with rank, score, name, year and book, model by model.
 
     Args:
-        rankings: of one query, a model each.
+        rankings: of one query, one for each model.
         width: `single` or `double` column.
     """
     if not rankings:
@@ -72,7 +72,7 @@ def _rows(page: Page, ranking: Ranking, y: float, width: str) -> float:
 
 
 def _cells(ranking: Ranking, width: float, tallest: float) -> list[_Cell]:
-    shown = [(ranking.query, "asked for", True)]
+    shown = [(ranking.query, "query", True)]
     shown += [
         (match.illustration, f"{rank}   {score_text(match.similarity, 3)}", False)
         for rank, match in enumerate(ranking.matches, 1)
@@ -86,7 +86,7 @@ def _cells(ranking: Ranking, width: float, tallest: float) -> list[_Cell]:
 
 
 def _row(page: Page, cells: Sequence[_Cell], y: float, width: float, gap: float) -> float:
-    """One row, the pictures standing on a line; where the next begins."""
+    """Draws one row of pictures standing on a line, and returns where the next begins (y)."""
     floor = y + max(cell.size[1] for cell in cells)
     end = floor
     for number, cell in enumerate(cells):

@@ -18,7 +18,7 @@ from imgsim.plots.layout import lettering, style, thumbnails
 from imgsim.plots.layout.page import MARGIN, Box, Page, contained
 from imgsim.plots.layout.style import BLACK, DIM, LINE_MM, Drawing
 from imgsim.reuse import groups
-from imgsim.wording import score_text
+from imgsim.wording import counted, score_text
 
 COLUMNS = {"single": 3, "double": 6}
 GAPS = {"single": 1.2, "double": 2.0}
@@ -33,9 +33,9 @@ LEAST_SHOWN = 0.05
 
 @dataclass(frozen=True)
 class Member:
-    """A picture of a group; `transform` leads from its pixels to those of the reference.
+    """A picture of a group; `transform` maps its pixels to those of the reference.
 
-    It is None where no chain of alignments leads there.
+    It is None where no chain of alignments leads to the reference.
     """
 
     illustration: Illustration
@@ -45,12 +45,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Group:
-    """A group of re-use: the members that are shown, in the order of their years, and of how many.
+    """A group of re-use: the members shown, by year, and how many there are in all (`images`).
 
     Attributes:
         reference: the image to which the others are aligned.
-        size: its width and height in pixels.
-        weakest: the probability of the weakest link.
+        size: the reference's width and height in pixels.
+        weakest: the probability of the group's weakest link.
     """
 
     group_id: int
@@ -73,10 +73,10 @@ class _Cell:
 
 
 def gather_group(connection: Connection, group_id: int, at_most: int) -> Group:
-    """The first members of a group by year, and how each lies upon one of them.
+    """Returns the first members of a group by year, and how each lies on the reference.
 
-    That one, the reference, is the earliest of those to which most can be aligned, and the
-    alignments are those of the evidence for its links, one after the other.
+    The reference is the earliest of those members to which most can be aligned; the
+    alignments are those stored as evidence for the group's links, one after the other.
 
     Raises:
         NotFoundError: there is no such group.
@@ -94,7 +94,7 @@ def gather_group(connection: Connection, group_id: int, at_most: int) -> Group:
     )
     if not told.rows:
         raise NotFoundError(
-            f"there is no group {group_id}", "see which there are: imgsim report groups"
+            f"there is no group {group_id}", "list the groups: imgsim report groups"
         )
     events = table(
         connection,
@@ -120,7 +120,7 @@ def gather_group(connection: Connection, group_id: int, at_most: int) -> Group:
 
 
 def _alignments(connection: Connection, group_id: int) -> dict[tuple[int, int], Matrix]:
-    """The alignments of a group's links, from the one image to the other, the surest first."""
+    """Returns the alignments of a group's links, each from one image to the other, surest first."""
     links = table(
         connection,
         """
@@ -132,6 +132,7 @@ def _alignments(connection: Connection, group_id: int) -> dict[tuple[int, int], 
         """,
         [group_id],
     )
+    # The dict keeps this order, and with it the choice between ways that are equally short.
     return {
         (image_id, other_id): np.reshape(transform, (3, 3))
         for image_id, other_id, transform in links.rows
@@ -141,15 +142,15 @@ def _alignments(connection: Connection, group_id: int) -> dict[tuple[int, int], 
 def aligned(
     shown: Sequence[int], alignments: Mapping[tuple[int, int], Matrix]
 ) -> tuple[int, dict[int, Matrix]]:
-    """The image to which most of those shown can be aligned, the first of such, and how each is.
+    """Returns the first image to which most of those shown can be aligned, and the transforms.
 
     Args:
         shown: ids of images, in order.
         alignments: 3 x 3, from pixels of the one image to pixels of the other.
 
     Returns:
-        Its id, and transforms to it by the fewest alignments, in their order where that leaves
-        several; ids that are not shown may be among them.
+        The reference's id, and for each image that can be aligned the transform to it that takes
+        the fewest alignments (ties: the order given); images that are not shown may be included.
     """
     neighbours: dict[int, dict[int, Matrix]] = {}
     for (one, other), transform in alignments.items():
@@ -169,8 +170,9 @@ def aligned(
 def _outwards(
     start: int, neighbours: Mapping[int, Mapping[int, Matrix]]
 ) -> Iterator[tuple[int, Matrix]]:
-    """Images step by step farther from one, and how each lies upon it."""
+    """Yields images at more and more steps from one, and how each lies on it."""
     known: dict[int, Matrix] = {start: np.eye(3)}
+    # Breadth first: the errors of alignments add up, so the way with the fewest is taken.
     waiting = deque([start])
     while waiting:
         image_id = waiting.popleft()
@@ -183,9 +185,9 @@ def _outwards(
 
 @style.styled
 def draw_group(drawn: Group, width: str = "double") -> Drawing:
-    """The members in the order of their years, each as it lies upon the reference.
+    """Draws the members in the order of their years, each as it lies on the reference.
 
-    Those that cannot be aligned are shown as they are, and said to be.
+    Members that cannot be aligned are shown as they are, with a note.
     """
     page = Page(style.WIDTHS[width])
     columns, gap = COLUMNS[width], GAPS[width]
@@ -198,22 +200,22 @@ def draw_group(drawn: Group, width: str = "double") -> Drawing:
 
 
 def _title(drawn: Group) -> str:
-    books = f" from {_count(drawn.books, 'book')}" if drawn.books else ""
+    books = f" from {counted(drawn.books, 'book')}" if drawn.books else ""
     years = "" if drawn.first_year is None else f", {drawn.first_year}"
     if drawn.last_year != drawn.first_year:
         years += f" to {drawn.last_year}"
-    return f"Group {drawn.group_id}: {_count(drawn.images, 'picture')}{books}{years}"
+    return f"Group {drawn.group_id}: {counted(drawn.images, 'picture')}{books}{years}"
 
 
 def _notes(drawn: Group, cells: Sequence[_Cell]) -> list[str]:
     asis = sum(cell.remark in (NOT_ALIGNED, ANOTHER_PART) for cell in cells)
-    aligned_to = "In the order of their years, aligned to the one in the black frame"
-    notes = [f"{aligned_to}; the weakest link has probability {score_text(drawn.weakest, 2)}"]
+    aligned_to = "In the order of their years, aligned to the picture in the black frame"
+    notes = [f"{aligned_to}; the weakest link has a probability of {score_text(drawn.weakest, 2)}"]
     if asis:
-        they = "it is" if asis == 1 else "they are"
-        notes.append(f"{_count(asis, 'picture')} cannot be aligned: shown as {they}")
+        shown = "and is shown as it is" if asis == 1 else "and are shown as they are"
+        notes.append(f"{counted(asis, 'picture')} cannot be aligned {shown}")
     if len(drawn.members) < drawn.images:
-        notes.append(f"{len(drawn.members):,} of {drawn.images:,} are shown, the earliest")
+        notes.append(f"The earliest {len(drawn.members):,} of {drawn.images:,} are shown")
     return notes
 
 
@@ -238,7 +240,7 @@ class _Frame:
 
     @property
     def pixels(self) -> Size:
-        """Its size in pixels of the page."""
+        """Returns the reference's size in pixels of the page."""
         across, down = (round(each / style.MM_PER_INCH * style.DPI) for each in self.extent)
         return max(1, across), max(1, down)
 
@@ -266,7 +268,7 @@ def _cell(member: Member, frame: _Frame, room: float, tallest: float) -> _Cell:
 def _row(
     page: Page, drawn: Group, cells: Sequence[_Cell], y: float, across: tuple[float, float]
 ) -> float:
-    """One row, the pictures standing on a line; where the next begins."""
+    """Draws one row of pictures standing on a line, and returns where the next begins (y)."""
     room, gap = across
     floor = y + max(cell.size[1] for cell in cells)
     end = floor
@@ -288,7 +290,3 @@ def _row(
         lines += lettering.wrapped(item.name, room, NAME_LINES)
         end = max(end, page.lines(x, below, lines))
     return end + 2
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

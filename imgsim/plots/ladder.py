@@ -19,7 +19,7 @@ from imgsim.plots.layout.style import DIM, LINE_MM, Drawing
 from imgsim.settings import THRESHOLD
 from imgsim.similarity.comparison.vectors import Vectors
 from imgsim.similarity.stored_vectors import read_vectors
-from imgsim.wording import score_text
+from imgsim.wording import counted, score_text
 
 RUNGS = (0.5, 0.6, 0.7, 0.8, 0.9, THRESHOLD, 1.0)
 SAMPLE = 1000
@@ -43,7 +43,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Rung:
-    """The pairs nearest to a score; none if there is no pair near it, and then `nearest`."""
+    """The pairs nearest to a score; where no pair is near it, `nearest` is the closest score."""
 
     score: float
     pairs: tuple[Pair, ...]
@@ -52,7 +52,7 @@ class Rung:
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs of one model; `compared` of its `images` were compared with all of them."""
+    """The rungs of one model; `compared` of its `images` images were compared with all."""
 
     model: Model
     rungs: tuple[Rung, ...]
@@ -67,7 +67,7 @@ def gather_ladder(
     rungs: Sequence[float] = RUNGS,
     seed: int = 1,
 ) -> Ladder:
-    """The pairs nearest to each score, from the stored vectors.
+    """Returns the pairs nearest to each score, from the stored vectors.
 
     Up to 1,000 images, drawn by `seed`, are compared with all; a pair is near a score within 0.01,
     and no image is shown twice on a rung.
@@ -100,7 +100,7 @@ def gather_ladder(
 def _nearest_to(
     vectors: Vectors, rows: npt.NDArray[np.intp], rungs: Sequence[float]
 ) -> list[list[tuple[int, int, float]]]:
-    """For each rung some pairs (i < j, similarity) nearest to it, the nearest first."""
+    """Returns for each rung some pairs (i < j, similarity) nearest to it, the nearest first."""
     columns = vectors.unit(slice(None), np.float32)
     best: list[dict[tuple[int, int], float]] = [{} for _ in rungs]
     for start in range(0, len(rows), BLOCK):
@@ -126,7 +126,7 @@ def _nearest_to(
 
 
 def _apart(near: list[tuple[int, int, float]], count: int) -> list[tuple[int, int, float]]:
-    """The first pairs that have no image in common."""
+    """Returns the first pairs that have no image in common."""
     chosen: list[tuple[int, int, float]] = []
     used: set[int] = set()
     for i, j, similarity in near:
@@ -138,20 +138,20 @@ def _apart(near: list[tuple[int, int, float]], count: int) -> list[tuple[int, in
 
 @style.styled
 def draw_ladder(rungs: Ladder, width: str = "double") -> Drawing:
-    """A row for each score with the pairs nearest to it, their names, years and books.
+    """Draws a row for each score: the pairs nearest to it, with names, years and books.
 
     Args:
         width: `single` (one pair in a row) or `double` column (two).
     """
     page = Page(style.WIDTHS[width])
     among = (
-        f"{rungs.images:,} images, each compared with all"
+        f"{counted(rungs.images, 'image')}, each compared with all"
         if rungs.compared == rungs.images
-        else f"{rungs.images:,} images, {rungs.compared:,} of them compared with all"
+        else f"{rungs.images:,} images, of which {rungs.compared:,} were compared with all"
     )
     y = page.heading(
         "What a similarity looks like",
-        [f"Pairs nearest to each score, by {style.label(rungs.model)}; {among}"],
+        [f"The pairs nearest to each score, by {style.label(rungs.model)}; {among}"],
         [rungs.model],
     )
     for rung in rungs.rungs:
@@ -165,7 +165,7 @@ def _rung(page: Page, rung: Rung, y: float, columns: int) -> float:
     x = MARGIN + SCORE_MM
     if not rung.pairs:
         nearest = "" if rung.nearest is None else f"; the nearest has {score_text(rung.nearest, 3)}"
-        reason = f"no pair within {NEAR:g} of this score{nearest}"
+        reason = f"No pair is within {NEAR:g} of this score{nearest}"
         lines = lettering.wrapped(reason, page.width - x - MARGIN, 2)
         for number, line in enumerate(lines):
             page.text(x, y + 1.2 + number * LINE_MM, line, colour=DIM)
@@ -178,7 +178,7 @@ def _rung(page: Page, rung: Rung, y: float, columns: int) -> float:
 
 
 def _pair(page: Page, pair: Pair, x: float, y: float, room: float) -> float:
-    """Two pictures side by side on a line; where their captions end."""
+    """Draws two pictures side by side on a line, and returns where their captions end (y)."""
     half = (room - GAP) / 2
     shown = [(item, thumbnails.read(item, TALLEST)) for item in (pair.first, pair.second)]
     sizes = [contained(picture, half, TALLEST) for _, picture in shown]

@@ -1,7 +1,7 @@
-"""Pictures laid upon each other: warped, as ink in two colours, and where their lines differ.
+"""Lays pictures on each other: warps them, prints their ink in two colours, finds differences.
 
-A transform is 3 x 3 and leads from pixels of one picture to pixels of another, both counted from
-the upper left corner of the whole picture, so that the middle of a pixel is at a half.
+A transform is 3 x 3 and maps pixels of one picture to pixels of another. Both are counted from the
+upper left corner of the whole picture, so that the middle of a pixel is at a half.
 """
 
 from __future__ import annotations
@@ -38,23 +38,24 @@ _FROM_OPENCV = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
 
 
 def scaling(from_: Size, to: Size) -> Matrix:
-    """The transform from a picture to the same in another size; width and height of either."""
+    """Returns the transform from a picture to itself in another size (width, height)."""
     return np.diag([to[0] / from_[0], to[1] / from_[1], 1.0])
 
 
 def is_mirrored(transform: Matrix) -> bool:
-    """Whether a transform exchanges left and right."""
+    """Returns whether a transform exchanges left and right."""
     return bool(np.linalg.det(transform / transform[2, 2]) < 0)
 
 
 def warped(image: Image.Image, transform: Matrix, size: Size) -> Image.Image:
-    """A picture as it lies on a sheet, which is white where there is none of it.
+    """Returns a picture as it lies on a sheet, which is white where the picture does not reach.
 
     Args:
         transform: from pixels of the image to pixels of the sheet.
         size: width and height of the sheet in pixels.
     """
     scale = _scale(transform, image.size)
+    # warpPerspective takes single pixels, so what is made smaller is averaged first.
     if scale < 1:
         smaller = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         transform = transform @ scaling(smaller, image.size)
@@ -71,25 +72,26 @@ def warped(image: Image.Image, transform: Matrix, size: Size) -> Image.Image:
 
 
 def covered(from_: Size, transform: Matrix, size: Size) -> npt.NDArray[np.bool_]:
-    """Which pixels (height, width) of a sheet a picture of some size covers."""
+    """Returns which pixels (height, width) of a sheet a picture of some size covers."""
     laid = cv2.warpPerspective(
         np.ones(from_[::-1], np.float32), _TO_OPENCV @ transform @ _FROM_OPENCV, size
     )
+    # A pixel at the border is covered in part: paper mixed into it would look like a difference.
     return np.asarray(laid > 0.99)
 
 
 def levelled_grey(image: Image.Image) -> Image.Image:
-    """The picture in grey, its paper white and its ink black."""
+    """Returns the picture in grey, its paper made white and its ink black."""
     return levelled(image, max(image.size))
 
 
 def ink_of(grey: Image.Image) -> Plane:
-    """How much ink there is at each pixel (height, width): 0 for paper, 1 for black."""
+    """Returns how much ink there is at each pixel (height, width): 0 for paper, 1 for black."""
     return np.asarray(1 - np.asarray(grey, np.float32) / 255, np.float32)
 
 
 def two_colours(one: Plane, other: Plane) -> Image.Image:
-    """The ink of one in red and of the other in cyan, printed over each other on white."""
+    """Returns the ink of one in red and of the other in cyan, printed over each other on white."""
     light = np.ones((*one.shape, 3), np.float32)
     for plane, colour in ((one, RED_INK), (other, CYAN_INK)):
         light *= 1 - plane[..., None] * (1 - np.array(colour, np.float32))
@@ -97,10 +99,10 @@ def two_colours(one: Plane, other: Plane) -> Image.Image:
 
 
 def disagreement(one: Plane, other: Plane, overlap: npt.NDArray[np.bool_]) -> Plane:
-    """Where the lines of two pictures that lie upon each other differ, from 0 to 1.
+    """Returns where the lines of two pictures that lie on each other differ, from 0 to 1.
 
-    That is 1 less the local correlation of their ink, weighed by how much ink there is to compare,
-    looked at as coarsely as the evidence does. Outside the overlap it is 0.
+    That is 1 minus the local correlation of their ink, weighted by how much ink there is to
+    compare, at the resolution that the evidence uses. Outside the overlap it is 0.
     """
     height, width = one.shape
     share = min(1.0, LOOKED_AT / max(one.shape))
@@ -125,7 +127,7 @@ def disagreement(one: Plane, other: Plane, overlap: npt.NDArray[np.bool_]) -> Pl
 
 
 def _scale(transform: Matrix, size: Size) -> float:
-    """How many pixels of the sheet a pixel in the middle of the picture is long."""
+    """Returns how many pixels of the sheet a pixel in the middle of the picture is long."""
     x, y = size[0] / 2, size[1] / 2
     at = moved(transform, np.array([(x, y), (x + 1, y), (x, y + 1)]))
     return float(np.sqrt(abs(np.linalg.det(at[1:] - at[0]))))

@@ -21,6 +21,7 @@ from imgsim.plots.layout.page import MARGIN, Box, Page
 from imgsim.plots.layout.style import BLACK, BLUE, DIM, LARGE, LINE_MM, PALE, RED, Drawing
 from imgsim.plots.projection import Projection, principal_components, umap
 from imgsim.similarity.stored_vectors import read_vectors
+from imgsim.wording import counted
 
 DENSE = 4000
 CELLS = {"single": 56, "double": 64}
@@ -36,7 +37,7 @@ COLOUR_BY = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One model's map; `ranking` says what is marked: the query and its matches."""
+    """One model's map; `ranking` holds what is marked: the query and its matches."""
 
     model: Model
     projection: Projection
@@ -45,7 +46,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class ImageMap:
-    """The panels of a map, and how its images are classed (by image id), if they are."""
+    """The panels of a map; `values` holds what its images are coloured by, by their ids."""
 
     panels: tuple[Panel, ...]
     threshold: float
@@ -61,7 +62,7 @@ def gather_map(
     colour_by: str = "",
     method: str = "pca",
 ) -> ImageMap:
-    """All images of each model in two dimensions.
+    """Returns all images of each model in two dimensions.
 
     Args:
         rankings: by model name, the query and its matches at or above the threshold; may be empty.
@@ -69,7 +70,7 @@ def gather_map(
         method: `pca` or `umap`.
 
     Raises:
-        ImgsimError: a model has no vectors, or UMAP is asked for and not there.
+        ImgsimError: a model has no vectors, or UMAP is requested but not installed.
     """
     panels = []
     for model in models:
@@ -86,7 +87,7 @@ def gather_map(
 
 @style.styled
 def draw_map(drawn: ImageMap, width: str = "double") -> Drawing:
-    """A panel for each model: single images, or above 4,000 how many (or what) lies in each cell.
+    """Draws a panel for each model: single images, or above 4,000 what lies in each cell.
 
     The query is a black star, images at or above the threshold are red diamonds.
     """
@@ -115,7 +116,7 @@ def draw_map(drawn: ImageMap, width: str = "double") -> Drawing:
 
 def _title(drawn: ImageMap) -> str:
     counts = {len(panel.projection.ids) for panel in drawn.panels}
-    title = f"{max(counts):,} images" if len(counts) == 1 else "All images"
+    title = counted(max(counts), "image") if len(counts) == 1 else "All images"
     ranking = next((panel.ranking for panel in drawn.panels if panel.ranking), None)
     by = f" by {COLOUR_BY[drawn.colour_by]}" if drawn.colour_by else ""
     return f"{title}{by}" + (f", and those like {ranking.query.name}" if ranking else "")
@@ -126,31 +127,31 @@ def _notes(drawn: ImageMap, known: Classes | None) -> list[str]:
     notes = ["Vectors in two dimensions; images that lie together are similar"]
     if any(panel.ranking for panel in drawn.panels):
         notes.append(
-            f"Black star: the image asked for; red: similarity (cosine) of {drawn.threshold:g} "
+            f"Black star: the query; red: images with a similarity (cosine) of {drawn.threshold:g} "
             "or more to it"
         )
     if known and dense:
         what = COLOUR_BY[drawn.colour_by]
-        notes.append(f"Each cell has the colour of {known.cell_rule} {what} of its images")
+        notes.append(f"Each cell is coloured by {known.cell_rule} {what} of its images")
     return notes
 
 
 def _marked_count(panel: Panel) -> str:
-    total = f"{len(panel.projection.ids):,} images"
+    total = counted(len(panel.projection.ids), "image")
     return f"{total}, {len(panel.ranking.matches):,} red" if panel.ranking else total
 
 
 def _legend(page: Page, drawn: ImageMap, known: Classes | None, y: float) -> float:
-    """What the colours mean, in a line or two; where the panels begin."""
+    """Draws what the colours mean, and returns where the panels begin (y)."""
     if known:
         return known.legend(page, y) + 2
     if not any(_is_dense(panel) for panel in drawn.panels):
         return y
-    told = "Images in a cell, logarithmic: one"
+    told = "Images in a cell (logarithmic): one"
     page.text(MARGIN, y, told, colour=DIM)
     x = MARGIN + lettering.width(told) + 1.5
     page.gradient(Box(x, y + 0.2, 18, 2.2), DENSITY)
-    page.text(x + 19.5, y, "the most of the panel", colour=DIM)
+    page.text(x + 19.5, y, "the most in the panel", colour=DIM)
     return y + LINE_MM + 2
 
 
@@ -221,11 +222,12 @@ def _draw_cells(
             norm=known.norm,
             linewidths=0.1,
         )
+    # Thousands of shapes drawn as vectors make a PDF large and slow to show.
     drawn.set_rasterized(True)
 
 
 def _size(count: int) -> float:
-    """The area of a point: large enough to be seen, small enough not to cover the others."""
+    """Returns the area of a point: large enough to be seen, small enough not to cover others."""
     return float(np.clip(3000 / max(count, 1), 2.5, 24))
 
 

@@ -1,4 +1,4 @@
-"""Two pictures laid upon each other: one red, one cyan, their matches, and where they differ."""
+"""Two pictures laid on each other: one red, one cyan, their matches, and where they differ."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from imgsim.reuse.evidence import features, judgement
 from imgsim.reuse.evidence.features import LocalFeatures
 from imgsim.reuse.evidence.judgement import Judgement
 from imgsim.similarity import search
-from imgsim.wording import score_text
+from imgsim.wording import counted, score_text
 
 COLUMNS = {"single": 2, "double": 3}
 GAP = 2.0
@@ -41,7 +41,7 @@ DIFFERENCE = LinearSegmentedColormap.from_list("difference", ["white", ORANGE, "
 
 @dataclass(frozen=True)
 class Side:
-    """One of two pictures: what it is, in print size, and its size in its file in pixels."""
+    """One of two pictures, read at print size, with its size in its file in pixels."""
 
     illustration: Illustration
     image: Image.Image
@@ -50,7 +50,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Overlay:
-    """Two pictures, and what they are to each other."""
+    """Two pictures and their relation."""
 
     one: Side
     other: Side
@@ -59,7 +59,7 @@ class Overlay:
 
 @dataclass(frozen=True)
 class _Panel:
-    """A picture with a heading, perhaps in a colour of its own, and lines below it."""
+    """A picture with a heading, which may have a colour, and lines below it."""
 
     name: str
     picture: Image.Image
@@ -70,7 +70,7 @@ class _Panel:
 
 
 class _Laid:
-    """The ink of both as it lies on the sheet of the other."""
+    """The ink of both pictures on the sheet of the second."""
 
     def __init__(self, drawn: Overlay, transform: Matrix) -> None:
         one, other = drawn.one, drawn.other
@@ -85,19 +85,19 @@ class _Laid:
 
     @cached_property
     def colours(self) -> Image.Image:
-        """One in red and the other in cyan."""
+        """Returns the first in red and the second in cyan."""
         return laying.two_colours(self.one, self.other)
 
     @cached_property
     def difference(self) -> Image.Image:
-        """Where their lines differ, over the lines of the other."""
+        """Returns where their lines differ, over the lines of the second."""
         differ = laying.disagreement(self.one, self.other, self.overlap)
         shown = DIFFERENCE(differ)[..., :3] * (1 - FAINT * self.other[..., None])
         return Image.fromarray((shown * 255).round().astype(np.uint8))
 
 
 def _sheet(size: Size) -> Size:
-    """The size in pixels at which pictures are laid upon each other: no coarser than in print."""
+    """Returns the size in pixels at which pictures are laid on each other: as fine as in print."""
     share = max(1.0, SHEET / max(size))
     return round(size[0] * share), round(size[1] * share)
 
@@ -105,11 +105,11 @@ def _sheet(size: Size) -> Size:
 def gather_overlay(
     connection: Connection, image: str, other: str, *, turned: bool = False
 ) -> Overlay:
-    """Two pictures and what they are to each other, judged anew; nothing is stored.
+    """Returns two pictures and their relation, judged anew; nothing is stored.
 
     Args:
         image, other: stored pictures, by name, path or id, or any image files.
-        turned: accept any rotation on as little evidence as none.
+        turned: accept any rotation with as little evidence as no rotation.
 
     Raises:
         ImgsimError: one cannot be found or read, or both are one picture.
@@ -129,29 +129,29 @@ def gather_overlay(
 
 @style.styled
 def draw_overlay(drawn: Overlay, width: str = "double") -> Drawing:
-    """Both pictures, the one laid upon the other, their matches, and where their lines differ.
+    """Draws both pictures, one laid on the other, their matches, and where their lines differ.
 
-    Where no alignment was found, only the two pictures, and that it was not.
+    Where no alignment was found, it draws only the two pictures, and a note.
     """
     page = Page(style.WIDTHS[width])
     one, other, judged = drawn.one, drawn.other, drawn.judgement
-    title = f"{one.illustration.name} laid upon {other.illustration.name}"
+    title = f"A: {one.illustration.name}, laid over B: {other.illustration.name}"
     if judged.transform is None:
-        title = f"{one.illustration.name} and {other.illustration.name}"
+        title = f"A: {one.illustration.name}, B: {other.illustration.name}"
     y = page.heading(title, _notes(judged), [])
     columns = 2 if judged.transform is None else COLUMNS[width]
     room = (page.width - 2 * MARGIN - (columns - 1) * GAP) / columns
     pair = [
-        _panel(one, "The one", room, laying.RED_INK),
-        _panel(other, "The other", room, laying.CYAN_INK),
+        _panel(one, "A", room, laying.RED_INK),
+        _panel(other, "B", room, laying.CYAN_INK),
     ]
     if judged.transform is None:
         _, end = _row(page, [replace(panel, swatch=None) for panel in pair], y, room)
         return page.finish(end)
     laid = _Laid(drawn, judged.transform)
     upon = _Panel(
-        *("laid upon each other", laid.colours, pair[1].size, "Laid upon each other"),
-        ("black: ink of both; red: only of the one; cyan: only of the other",),
+        *("A over B", laid.colours, pair[1].size, "A laid over B"),
+        ("black: ink of both; red: only of A; cyan: only of B",),
     )
     differing = _Panel(
         *("difference", laid.difference, pair[1].size, "Where their lines differ"),
@@ -179,28 +179,29 @@ def _side(illustration: Illustration, called: str) -> tuple[Side, LocalFeatures]
             hint = f"see that the file is where it was: {illustration.path}"
         raise ImgsimError(f"cannot read {called}: {picture}", hint)
     found = features.find(picture.image)
-    found = features.unpack(found.width, found.height, *features.pack(found))  # as they are kept
+    # Rounded as stored features are, so that the figure shows what `imgsim verify` decided on.
+    found = features.unpack(found.width, found.height, *features.pack(found))
     image = picture.image.convert("RGB")
     image.thumbnail((PIXELS, PIXELS), Image.Resampling.LANCZOS)
     return Side(illustration, image, picture.image.size), found
 
 
 def _notes(judged: Judgement) -> list[str]:
-    """What they were judged, and from what."""
-    what = "the part is" if judged.relation == "same block in part" else "both are"
-    probability = f"probability {score_text(judged.probability, 2)} that {what} of one block"
-    mirrored = "; the one is mirrored" if judged.mirrored and judged.transform is not None else ""
+    """Returns the judgement and what it rests on, for below the title."""
+    what = "the shared part is" if judged.relation == "same block in part" else "both are"
+    probability = f"probability {score_text(judged.probability, 2)} that {what} from one block"
+    mirrored = "; A is mirrored" if judged.mirrored and judged.transform is not None else ""
     told = f"{judged.relation.capitalize()}{mirrored}; {probability}"
     if judged.transform is None:
         why = judged.reason or "too few of their features match"
-        return [told, f"They cannot be laid upon each other: {why}"]
+        return [told, f"They cannot be aligned: {why}"]
     counts = (
-        f"{judged.inliers:,} features match where the alignment puts them; "
-        f"{100 * judged.coverage:.0f} % of the ink of the one agrees with the other, and "
-        f"{100 * judged.other_coverage:.0f} % the other way round; "
+        f"{counted(judged.inliers, 'matching feature')} in line with the alignment; "
+        f"{100 * judged.coverage:.0f} % of the ink of A agrees with B, and "
+        f"{100 * judged.other_coverage:.0f} % of the ink of B with A; "
         f"correlation of the lines {judged.correlation:.2f}"
     )
-    chance = "Where pictures are unrelated the alignment may be chance"
+    chance = "The alignment of unrelated pictures may be chance"
     return [told, counts, *([chance] if judged.relation == "unrelated" else [])]
 
 
@@ -208,7 +209,7 @@ def _matches(judged: Judgement) -> str:
     shown = min(judged.inliers, MOST_MATCHES)
     if shown < judged.inliers:
         return f"{shown} of {judged.inliers:,} matches"
-    return f"{shown} match{'' if shown == 1 else 'es'}"
+    return counted(shown, "match", "matches")
 
 
 def _panel(
@@ -222,14 +223,14 @@ def _panel(
 
 
 def _paler(panel: _Panel, head: str) -> _Panel:
-    """A picture so pale that lines can be seen upon it."""
+    """Returns a picture paled until lines can be seen on it."""
     white = Image.new("RGB", panel.picture.size, "white")
     pale = Image.blend(white, panel.picture, PALER)
     return _Panel(f"{panel.name} with matches", pale, panel.size, head)
 
 
 def _row(page: Page, panels: Sequence[_Panel], y: float, room: float) -> tuple[list[Box], float]:
-    """Pictures standing on a line, and where the next row begins."""
+    """Draws pictures standing on a line, and returns where the next row begins (y)."""
     floor = y + max(panel.size[1] for panel in panels)
     end, boxes = floor, []
     for number, panel in enumerate(panels):
@@ -248,12 +249,12 @@ def _row(page: Page, panels: Sequence[_Panel], y: float, room: float) -> tuple[l
 
 
 def _mark(page: Page, panel: _Panel, box: Box, drawn: Overlay) -> None:
-    """The part that is shared, and what the colours of the difference mean."""
+    """Outlines the shared part, and draws what the colours of the difference mean."""
     judged = drawn.judgement
     parts = {
         drawn.one.illustration.name: (judged.box, drawn.one.size),
         drawn.other.illustration.name: (judged.other_box, drawn.other.size),
-        "laid upon each other": (judged.other_box, drawn.other.size),
+        "A over B": (judged.other_box, drawn.other.size),
     }
     shared, size = parts.get(panel.name, (None, (1, 1)))
     if judged.relation == "same block in part" and shared is not None:
@@ -271,7 +272,7 @@ def _mark(page: Page, panel: _Panel, box: Box, drawn: Overlay) -> None:
 
 
 def _draw_matches(page: Page, drawn: Overlay, one: Box, other: Box) -> None:
-    """A thin line from each of some features of the one to where it is in the other."""
+    """Draws thin lines from some features of the first to their places in the second."""
     registration = drawn.judgement.registration
     assert registration is not None
     chosen = spread(registration.one, MOST_MATCHES)
@@ -285,7 +286,7 @@ def _draw_matches(page: Page, drawn: Overlay, one: Box, other: Box) -> None:
 
 
 def spread(places: Matrix, most: int) -> list[int]:
-    """The numbers of at most so many places, each as far as can be from those before it."""
+    """Returns the numbers of at most so many places, each as far as possible from those before."""
     chosen = [0] if len(places) else []
     far = np.full(len(places), np.inf)
     while chosen and len(chosen) < min(most, len(places)):
@@ -296,6 +297,6 @@ def spread(places: Matrix, most: int) -> list[int]:
 
 
 def _placed(points: Matrix, size: Size, box: Box) -> Matrix:
-    """Points of a picture, in pixels of its file, on the page."""
+    """Returns points of a picture, given in pixels of its file, in millimetres of the page."""
     corner = np.array([box.x, box.y])
     return np.asarray(corner + points / np.array(size) * [box.width, box.height])

@@ -1,4 +1,4 @@
-"""Vectors in two dimensions: by principal components, or by UMAP."""
+"""Projects vectors to two dimensions, by principal components or by UMAP."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from imgsim.errors import ImgsimError
 from imgsim.similarity.comparison.vectors import Vectors
 from imgsim.version import reinstall_command
+from imgsim.wording import counted
 
 BLOCK = 4096
 
@@ -25,7 +26,7 @@ class Projection:
 
 
 def principal_components(vectors: Vectors) -> Projection:
-    """The two directions in which the vectors vary most (Pearson 1901, Hotelling 1933).
+    """Returns the vectors in the two directions of most variance (Pearson 1901, Hotelling 1933).
 
     Exact, from the covariance of all vectors; the sign is such that the largest weight of each
     direction is positive.
@@ -41,11 +42,13 @@ def principal_components(vectors: Vectors) -> Projection:
     covariance = products / max(count, 1) - np.outer(mean, mean)
     values, directions = np.linalg.eigh(covariance)
     axes = directions[:, [-1, -2]]
+    # An eigenvector's sign is arbitrary: on another machine the map could be mirrored.
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
     points = np.empty((count, 2))
     for start in range(0, count, BLOCK):
         part = slice(start, start + BLOCK)
         points[part] = (vectors.unit(part, np.float64) - mean) @ axes
+    # Rounding makes eigenvalues of 0 slightly negative.
     variance = float(np.clip(values, 0, None).sum()) or 1.0
     first, second = (100 * max(float(values[-n]), 0.0) / variance for n in (1, 2))
     names = (
@@ -56,14 +59,15 @@ def principal_components(vectors: Vectors) -> Projection:
 
 
 def umap(vectors: Vectors, seed: int = 1) -> Projection:
-    """Uniform manifold approximation (McInnes, Healy and Melville 2018), by cosine, with a seed.
+    """Returns the vectors by UMAP (McInnes, Healy and Melville 2018), by cosine, with a seed.
 
     Raises:
-        ImgsimError: the package umap-learn is not there, or there are too few images.
+        ImgsimError: the package umap-learn is not installed, or there are too few images.
     """
     if len(vectors.ids) < 4:
         raise ImgsimError(
-            f"cannot draw {len(vectors.ids)} images by UMAP: it needs at least 4", "omit --method"
+            f"cannot draw {counted(len(vectors.ids), 'image')} by UMAP: it needs at least 4",
+            "omit --method",
         )
     try:
         from umap import UMAP
@@ -74,7 +78,7 @@ def umap(vectors: Vectors, seed: int = 1) -> Projection:
         ) from exc
     near = min(15, len(vectors.ids) - 1)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # that a seed leaves it one thread
         placed = UMAP(n_neighbors=near, metric="cosine", random_state=seed).fit_transform(
             vectors.unit(slice(None), np.float32)
         )

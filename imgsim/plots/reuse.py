@@ -20,6 +20,7 @@ from imgsim.plots.layout import lettering, style
 from imgsim.plots.layout.page import MARGIN, Box, Page
 from imgsim.plots.layout.style import BLACK, BLUE, LINE_MM, PALE, SKY, Drawing
 from imgsim.reuse import groups
+from imgsim.wording import counted
 
 PLACES = {"single": 4, "double": 9}
 LEFT_MM = 13.0
@@ -44,7 +45,7 @@ DARK = 0.8
 
 @dataclass(frozen=True)
 class Decade:
-    """How many pictures appeared again in a decade, and of how many groups they are."""
+    """How many pictures appeared again in a decade, and how many groups they belong to."""
 
     decade: int
     groups: int
@@ -53,7 +54,7 @@ class Decade:
 
 @dataclass(frozen=True)
 class Route:
-    """How many pictures that had first appeared in one place appeared again in another, or there.
+    """How many pictures first seen in one place appeared again in another, or in the same.
 
     A place is None where it is not known.
     """
@@ -65,24 +66,24 @@ class Route:
 
 @dataclass(frozen=True)
 class Reuse:
-    """All that appeared again: by decade, and by place of first and of later appearance."""
+    """All pictures that appeared again, by decade, and by places of first and later appearance."""
 
     decades: tuple[Decade, ...]
     routes: tuple[Route, ...]
 
     @property
     def images(self) -> int:
-        """How many pictures appeared again."""
+        """Returns how many pictures appeared again."""
         return sum(each.images for each in self.decades)
 
     @property
     def has_places(self) -> bool:
-        """Whether a place is known of any of them."""
+        """Returns whether the place of any of them is known."""
         return any(each.from_place or each.to_place for each in self.routes)
 
 
 def gather_reuse(connection: Connection) -> Reuse:
-    """What appeared again in a later year, from `imgsim.reuse_decade` and `imgsim.reuse_flow`.
+    """Returns what appeared again in a later year (`imgsim.reuse_decade`, `imgsim.reuse_flow`).
 
     Raises:
         ImgsimError: no groups have been built, or nothing in them is known to have come later.
@@ -118,18 +119,19 @@ def _nothing_later(connection: Connection) -> ImgsimError:
         )
     if not dated:
         return ImgsimError(
-            f"no year is known of any picture of the {count:,} groups, so none is known as re-used",
+            f"the year is not known of any picture in the {counted(count, 'group')}, "
+            "so re-use cannot be dated",
             "load the books: imgsim metadata load FILE",
         )
     return ImgsimError(
-        f"no picture of the {count:,} groups is known to appear again in a later year",
+        f"no picture in the {counted(count, 'group')} is known to appear again in a later year",
         "see what there is: imgsim report groups --by books",
     )
 
 
 @dataclass(frozen=True)
 class _Counted:
-    """Pictures by place of first appearance (rows) and of a later one (columns)."""
+    """Numbers of pictures by place of first (rows) and of later appearance (columns)."""
 
     rows: list[str]
     columns: list[str]
@@ -138,22 +140,20 @@ class _Counted:
 
 @style.styled
 def draw_reuse(drawn: Reuse, width: str = "double", places: int | None = None) -> Drawing:
-    """Pictures that appear again, by decade; and between which places, as a table in colours.
+    """Draws pictures that appear again by decade, and between places as a coloured table.
 
     Args:
-        places: name so many, those of most pictures; the rest are together. 9 (4 in a single
-            column) if None.
+        places: how many places are named, those with most pictures; the rest are put together.
+            None means 9, in a single column 4.
     """
     page = Page(style.WIDTHS[width])
     first, last = drawn.decades[0].decade, drawn.decades[-1].decade
     when = f"{first}s" if first == last else f"{first}s to {last}s"
-    notes = [f"In a later year than the first of their group, {when}"]
+    notes = [f"Pictures in a later year than the first of their group, {when}"]
     if not drawn.has_places:
-        notes.append(
-            "From where to where is not shown: no place of publication is known of any of them"
-        )
+        notes.append("Places are not shown: the place of publication is not known of any of them")
     count = drawn.images
-    title = f"Re-use: {count:,} picture{' appears' if count == 1 else 's appear'} again"
+    title = f"Re-use: {counted(count, 'picture appears', 'pictures appear')} again"
     y = _legend(page, page.heading(title, notes, []))
     bars = Box(LEFT_MM, y, page.width - LEFT_MM - 3, BARS_MM[width])
     below = y + bars.height + 8
@@ -176,7 +176,7 @@ def draw_reuse(drawn: Reuse, width: str = "double", places: int | None = None) -
 
 
 def named_places(routes: Iterable[Route], most: int) -> list[str]:
-    """The places that most pictures come from or appear again in, the first of them first."""
+    """Returns the places that most pictures come from or appear again in, the commonest first."""
     seen: Counter[str] = Counter()
     for route in routes:
         for place in {route.from_place, route.to_place} - {None}:
@@ -185,9 +185,9 @@ def named_places(routes: Iterable[Route], most: int) -> list[str]:
 
 
 def _legend(page: Page, y: float) -> float:
-    """What the wide and the narrow bars count; where the drawing begins."""
+    """Draws what the wide and narrow bars count, and returns where the drawing begins (y)."""
     x = MARGIN + 1
-    for colour, text in ((SKY, "pictures"), (BLUE, "groups that they are of")):
+    for colour, text in ((SKY, "pictures"), (BLUE, "groups they belong to")):
         page.swatch(Box(x, y + 0.3, 2.4, 2.2), colour)
         page.text(x + 3.4, y, text)
         x += 3.4 + lettering.width(text) + 5
@@ -195,7 +195,7 @@ def _legend(page: Page, y: float) -> float:
 
 
 def _bars(axes: Axes, drawn: Reuse, ticks: int) -> None:
-    """For each decade a wide bar of its pictures, and within it a narrow one of its groups."""
+    """Draws for each decade a wide bar of its pictures, in it a narrow one of its groups."""
     decades = [each.decade for each in drawn.decades]
     for of, wide, colour in (("images", 7.6, SKY), ("groups", 3.4, BLUE)):
         heights = [getattr(each, of) for each in drawn.decades]
@@ -208,7 +208,7 @@ def _bars(axes: Axes, drawn: Reuse, ticks: int) -> None:
 
 
 def _counted(routes: Sequence[Route], most: int) -> _Counted:
-    """The named places, and what else there is, as far as a picture came from or to there."""
+    """Returns the counts between the named places, and all others put together."""
     named = named_places(routes, most)
     order = [*named, OTHER, UNKNOWN]
     counts = np.zeros((len(order), len(order)), np.int64)
@@ -229,7 +229,8 @@ def _called(place: str | None, named: Sequence[str]) -> str:
 
 
 def _draw_places(axes: Axes, routes: _Counted, label_mm: float) -> None:
-    """A row for each place of first appearance, a column for each of a later one."""
+    """Draws a row for each place of first appearance, and a column for each later one."""
+    # By the square root, or London alone would leave every other pair of places white.
     norm = PowerNorm(0.5, 0, routes.counts.max())
     axes.pcolormesh(routes.counts, cmap=COLOURS, norm=norm, edgecolor=PALE, linewidth=0.4)
     axes.invert_yaxis()

@@ -1,4 +1,4 @@
-"""The appearances of a picture's matches, by the year of their books."""
+"""The matches of a picture, by the year of their books."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imgsim.plots.gather import Illustration, Ranking
 from imgsim.plots.layout import lettering, style, thumbnails
 from imgsim.plots.layout.page import MARGIN, Box, Page, contained
 from imgsim.plots.layout.style import BLACK, DIM, GREY, LINE_MM, RED, Drawing
-from imgsim.wording import score_text
+from imgsim.wording import counted, score_text
 
 THUMBNAIL = {"single": 15.0, "double": 20.0}
 MOST_SHOWN = {"single": 14, "double": 30}
@@ -26,7 +26,7 @@ NAME_LINES = 2
 
 @dataclass(frozen=True)
 class Appearance:
-    """A picture in the timeline: the query itself (similarity None), or a match with its rank."""
+    """A picture in the timeline: the query (similarity None), or a match with its rank."""
 
     illustration: Illustration
     rank: int
@@ -34,15 +34,15 @@ class Appearance:
 
     @property
     def head(self) -> str:
-        """Year and score."""
+        """Returns year and score, for a caption."""
         year = self.illustration.year
-        told = "asked for" if self.similarity is None else score_text(self.similarity, 3)
+        told = "query" if self.similarity is None else score_text(self.similarity, 3)
         return told if year is None else f"{year}  {told}"
 
 
 @dataclass(frozen=True)
 class Placed:
-    """An appearance on the page: its picture, the picture's box, and that with its caption."""
+    """An appearance on the page: its picture, the picture's box, and the box with its caption."""
 
     appearance: Appearance
     picture: Image.Image | str
@@ -53,7 +53,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Axis:
-    """Where a year is on the page: linear from `left` mm (`first`) to `right` mm (`last`)."""
+    """The place of a year on the page, linear from `left` mm (`first`) to `right` mm (`last`)."""
 
     first: int
     last: int
@@ -61,16 +61,16 @@ class Axis:
     right: float
 
     def x(self, year: float) -> float:
-        """Millimetres from the left edge of the page."""
+        """Returns millimetres from the left edge of the page."""
         return self.left + (year - self.first) / (self.last - self.first) * (self.right - self.left)
 
 
 @style.styled
 def draw_timeline(ranking: Ranking, threshold: float, width: str = "double") -> Drawing:
-    """The query and its matches above their years, the first appearance at the left.
+    """Draws the query and its matches above their years, the earliest at the left.
 
-    The pictures stand at or near their year, none over another; the nearest 30 (14 in a
-    single column) are shown, of all others a dot at their year. Those without a year stand apart.
+    The pictures stand at or near their year and do not overlap. The nearest 30 (14 in a single
+    column) are shown, all others as a dot at their year. Those without a year stand apart.
     """
     page = Page(style.WIDTHS[width])
     everything = [Appearance(ranking.query, 0, None)]
@@ -95,11 +95,11 @@ def _heading(
     years = [item.illustration.year for item in everything if item.illustration.year is not None]
     span = f", {min(years)} to {max(years)}" if years and min(years) != max(years) else ""
     count = len(ranking.matches)
-    what = f"{count:,} picture{'' if count == 1 else 's'} like {ranking.query.name}{span}"
+    what = f"{counted(count, 'picture')} like {ranking.query.name}{span}"
     left_out = len(everything) - MOST_SHOWN[width]
     notes = [
         f"Similarity (cosine) of at least {threshold:g} by {style.label(ranking.model)}",
-        f"The {MOST_SHOWN[width]} most like it are shown, {left_out:,} more as dots at their years"
+        f"The nearest {MOST_SHOWN[width]} are shown, {left_out:,} more as dots at their years"
         if left_out > 0
         else "",
         ranking.shortfall,
@@ -108,10 +108,10 @@ def _heading(
 
 
 def arrange(shown: Sequence[Appearance], axis: Axis, width: str) -> tuple[list[Placed], float]:
-    """Place pictures above their years, none over another; y is negative, up from the axis.
+    """Places pictures above their years without overlap; y is negative, up from the axis.
 
-    A picture is moved aside where that saves height; its caption says the year, and in the
-    lowest row a stem leads there.
+    A picture is moved aside where that saves height: its caption says the year, and in the
+    lowest row a stem leads to it.
 
     Returns:
         The pictures in order of year, and how high they reach in millimetres.
@@ -134,12 +134,13 @@ def arrange(shown: Sequence[Appearance], axis: Axis, width: str) -> tuple[list[P
 
 
 def _free_place(wide: float, tall: float, middle: float, taken: Sequence[Box], page: float) -> Box:
-    """The lowest place for a box near the middle that is wanted: a little up or a little aside."""
+    """Returns the lowest free place for a box near its year: a little higher or a little aside."""
     best, least = None, float("inf")
     most = page - MARGIN - wide
     for step in range(round(page / ASIDE)):
         aside = (step + 1) // 2 * ASIDE * (1 if step % 2 else -1)
         x = min(max(middle - wide / 2 + aside, MARGIN), most)
+        # From here on every place costs more than the best: the way aside alone does.
         if ASIDE_COST * abs(aside) >= least:
             break
         box = Box(x, -STEM - tall, wide, tall)
@@ -195,13 +196,13 @@ def _draw_one(page: Page, item: Placed, axis: Axis, floor: float) -> None:
 
 
 def _draw_dots(page: Page, years: Counter[int], axis: Axis, floor: float) -> None:
-    """A dot at every year in which there is one, larger where there are more."""
+    """Draws a dot at every year of an appearance, larger where there are more."""
     for year, count in sorted(years.items()):
         page.paper.scatter([axis.x(year)], [floor], s=6 + 3 * min(count, 20), color=RED, zorder=5)
 
 
 def _draw_undated(page: Page, undated: Sequence[Appearance], y: float, width: str) -> float:
-    """Those without a year, in rows; beyond what is shown, their names."""
+    """Draws pictures without a year in rows, and names those that are not shown."""
     page.text(MARGIN, y, f"Without a year: {len(undated):,}", bold=True)
     y += LINE_MM + 1
     size = THUMBNAIL[width]

@@ -119,7 +119,7 @@ def grouped(connection: Connection) -> None:
     ("command", "says"),
     [
         (("group", "1"), "Group 1: 2 pictures from 2 books, 1750 to 1790"),
-        (("group", "1", "--at-most", "1"), "1 of 2 are shown, the earliest"),
+        (("group", "1", "--at-most", "1"), "The earliest 1 of 2 are shown"),
         (("reuse",), "Re-use: 1 picture appears again"),
         (("reuse", "--places", "3"), "Above: where it appeared again"),
     ],
@@ -154,5 +154,5 @@ def test_an_overlay_is_of_any_two_image_files(
 
 
 def test_a_figure_of_what_is_not_there_names_the_next_step(imgsim: Run, grouped: None) -> None:
-    assert "next: see which there are: imgsim report groups" in imgsim("plot", "group", "9").err
+    assert "next: list the groups: imgsim report groups" in imgsim("plot", "group", "9").err
     assert "no image is called 'nobody'" in imgsim("plot", "overlay", "image 1", "nobody").err

@@ -31,6 +31,7 @@ from imgsim.plots.map import ImageMap, Panel
 from imgsim.similarity import neighbours, search
 from imgsim.similarity.comparison.vectors import vectors_of
 from imgsim.similarity.stored_vectors import read_vectors
+from imgsim.wording import counted
 from tests.pictures import take_in_again
 from tests.vectors import clustered, store
 
@@ -112,7 +113,7 @@ def test_grid_shows_query_and_neighbours_with_score_name_year_and_book(
     )
     said = texts(figure)
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx({"single": 84, "double": 174}[width])
-    assert sum(text == "asked for" for text in said) == 2
+    assert sum(text == "query" for text in said) == 2
     for place, match in enumerate(ranking.matches, 1):
         assert f"{place}   {match.similarity:.3f}" in said
         assert match.illustration.name in said
@@ -239,7 +240,7 @@ def test_timeline_stands_above_the_years_without_overlap_and_undated_apart(
 def test_timeline_shows_the_nearest_and_says_how_many_more_there_are() -> None:
     years: list[int | None] = [1700 + n % 90 for n in range(60)]
     figure = plots.draw_timeline(imagined([0.99 - n / 1000 for n in range(60)], years), 0.9)
-    assert any("The 30 most like it are shown, 31 more as dots" in text for text in texts(figure))
+    assert any("The nearest 30 are shown, 31 more as dots" in text for text in texts(figure))
     dots = {np.asarray(c.get_offsets())[0, 0] for c in paper(figure).collections}
     assert len(dots) == 60  # 1700 to 1759, the query's 1740 among them
 
@@ -300,7 +301,7 @@ def test_threshold_lines_are_the_counts_and_say_where_pairs_are_too_few() -> Non
     assert np.asarray(dotted.get_ydata()).tolist() == [500, 100]
     assert np.asarray(whole.get_ydata()).tolist() == [100, 1]
     assert "0.94" in texts(figure)
-    assert any("at least so many pairs" in text for text in texts(figure))
+    assert any("not all pairs are stored" in text for text in texts(figure))
 
 
 def test_ladder_shows_the_pair_nearest_to_each_score(
@@ -324,7 +325,7 @@ def test_ladder_shows_the_pair_nearest_to_each_score(
 def test_ladder_says_where_no_pair_is_near(connection: Connection) -> None:
     model = store(connection, "m", np.eye(4, dtype=np.float32))
     figure = plots.draw_ladder(plots.gather_ladder(connection, model))
-    said = [text for text in texts(figure) if text.startswith("no pair within 0.01")]
+    said = [text for text in texts(figure) if text.startswith("No pair is within 0.01")]
     assert len(said) == 7
     assert "the nearest has 0.000" in said[0]
 
@@ -356,7 +357,8 @@ def test_map_marks_the_query_black_and_its_matches_red(count: int) -> None:
     assert np.asarray(marked["matches"].get_offsets()) == pytest.approx(
         points[1 : 1 + len(ranking.matches)]
     )
-    assert f"resnet50 (IMAGENET1K_V1): {count} images, {len(ranking.matches)} red" in texts(figure)
+    images = counted(count, "image")
+    assert f"resnet50 (IMAGENET1K_V1): {images}, {len(ranking.matches)} red" in texts(figure)
 
 
 def test_map_of_150000_images_counts_them_all_in_cells_and_stays_a_small_file(

@@ -1,4 +1,4 @@
-"""How long a text is in print, and how it is broken and shortened to fit."""
+"""Measures texts in print, and breaks or shortens them to fit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAME_MM = 27.0
 
 @functools.lru_cache(maxsize=4096)
 def width(text: str, size: float = SMALL, *, bold: bool = False) -> float:
-    """The printed width of a line in the bundled font, in millimetres."""
+    """Returns the printed width of a line in the bundled font, in millimetres."""
     font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks
@@ -30,7 +30,7 @@ def width(text: str, size: float = SMALL, *, bold: bool = False) -> float:
 
 
 def clean(text: str) -> str:
-    """A text on one line, composed, and without characters that cannot be printed."""
+    """Returns a text on one line, composed (NFC), without characters that cannot be printed."""
     line = " ".join(unicodedata.normalize("NFC", text).split())
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
 
@@ -38,9 +38,9 @@ def clean(text: str) -> str:
 def wrapped(
     text: str, room: float, lines: int, size: float = SMALL, *, bold: bool = False
 ) -> list[str]:
-    """A text in at most `lines` lines of `room` millimetres, an ellipsis where it goes on.
+    """Returns a text in at most `lines` lines of `room` millimetres, with an ellipsis if cut.
 
-    It is broken between words; a word that is longer than a line is broken where the line ends.
+    Lines break between words; a word that is longer than a line is broken where the line ends.
     """
     fits = functools.partial(_fits, room=room, size=size, bold=bold)
     rest = clean(text)
@@ -63,7 +63,7 @@ def wrapped(
 
 
 def shortened(text: str, room: float, size: float = SMALL, *, bold: bool = False) -> str:
-    """A text on one line of `room` millimetres; of a name that is too long the middle goes."""
+    """Returns a text on one line of `room` millimetres; too long a name loses its middle."""
     text = clean(text)
     if _fits(text, room=room, size=size, bold=bold):
         return text
@@ -79,7 +79,7 @@ def _fits(text: str, *, room: float, size: float, bold: bool) -> bool:
 
 
 def _longest(text: str, fits: Callable[[str], bool]) -> int:
-    """How many characters from the start fit; at least one."""
+    """Returns how many characters from the start fit, at least one."""
     low, high = 1, len(text)
     while low < high:
         middle = (low + high + 1) // 2

@@ -19,11 +19,11 @@ FORMATS = (".png", ".svg", ".pdf")
 
 
 def destination(output: str | None, default: str, *, force: bool = False) -> Path:
-    """Where a figure goes: the file that was given, or `default`.png in the current folder.
+    """Returns the file for a figure: the one given, or `default`.png in the current folder.
 
     Raises:
-        NotFoundError: its folder is not there.
-        ImgsimError: its ending is no format, it is a folder, or it is there already.
+        NotFoundError: its folder does not exist.
+        ImgsimError: its ending names no format, it is a folder, or it exists already.
     """
     path = Path(output).expanduser() if output else Path(f"{_file_name(default)}.png")
     if path.is_dir():
@@ -43,10 +43,10 @@ def destination(output: str | None, default: str, *, force: bool = False) -> Pat
 
 
 def save(figure: Figure, path: Path, title: str = "") -> None:
-    """Write a figure in the format of its ending, under a temporary name first.
+    """Writes a figure in the format of its ending, under a temporary name first.
 
     Raises:
-        ImgsimError: the folder cannot be written.
+        ImgsimError: the folder cannot be written to.
     """
     kind = path.suffix.lower().lstrip(".")
     try:
@@ -67,7 +67,7 @@ def save(figure: Figure, path: Path, title: str = "") -> None:
 
 
 def _metadata(kind: str, title: str) -> dict[str, Any]:
-    """What a file says of itself: no date, so that the same figure is the same file."""
+    """Returns a file's own metadata, without a date: the same figure gives the same file."""
     program = f"imgsim {__version__}"
     if kind == "png":
         return {"Title": title, "Software": program}

@@ -30,11 +30,11 @@ class Box:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """The middle of the rectangle."""
+        """Returns the middle of the rectangle (x, y)."""
         return self.x + self.width / 2, self.y + self.height / 2
 
     def gap(self, other: Box) -> float:
-        """How far apart two boxes are, negative where they overlap."""
+        """Returns how far apart two boxes are in millimetres, negative where they overlap."""
         across = max(other.x - self.x - self.width, self.x - other.x - other.width)
         down = max(other.y - self.y - self.height, self.y - other.y - other.height)
         if across > 0 and down > 0:
@@ -43,7 +43,7 @@ class Box:
 
 
 class Page:
-    """What is drawn grows downwards; `finish` cuts the paper to its height."""
+    """A sheet that is drawn on from the top downwards; `finish` cuts it to its height."""
 
     def __init__(self, width: float) -> None:
         self.width = width
@@ -59,7 +59,7 @@ class Page:
         self.paper.set_ylim(self.height, 0)
 
     def finish(self, height: float) -> style.Drawing:
-        """The figure, cut to a height."""
+        """Returns the figure, cut to a height."""
         self.height = height
         self.figure.set_size_inches(
             self.width / style.MM_PER_INCH, height / style.MM_PER_INCH, forward=False
@@ -78,7 +78,7 @@ class Page:
         colour: str = BLACK,
         align: str = "left",
     ) -> None:
-        """A line whose top is at y; nothing is drawn of an empty one."""
+        """Writes a line whose top is at y; draws nothing if it is empty."""
         if text:
             weight = "bold" if bold else "normal"
             self.paper.text(
@@ -86,13 +86,13 @@ class Page:
             )
 
     def lines(self, x: float, y: float, lines: Sequence[str], *, align: str = "left") -> float:
-        """Lines below each other; where the next would begin."""
+        """Writes lines below each other, and returns where the next would begin (y)."""
         for number, line in enumerate(lines):
             self.text(x, y + number * LINE_MM, line, align=align)
         return y + len(lines) * LINE_MM
 
     def heading(self, title: str, notes: Sequence[str], models: Sequence[Model]) -> float:
-        """The title, what is said below it, and a caveat of untrained models; where it ends."""
+        """Writes title, notes, and a caveat of untrained models; returns where they end (y)."""
         y = MARGIN
         room = self.width - 2 * MARGIN
         for line in lettering.wrapped(title, room, 3, LARGE, bold=True):
@@ -108,7 +108,7 @@ class Page:
         return y + 1.5
 
     def axes(self, box: Box, label: str) -> Axes:
-        """Axes whose inside is a box; only once the page has its height."""
+        """Returns axes whose inside is a box; to be called once the page has its height."""
         return self.figure.add_axes(
             (
                 box.x / self.width,
@@ -120,7 +120,7 @@ class Page:
         )
 
     def picture(self, box: Box, picture: Image.Image | str, name: str, frame: str = "") -> None:
-        """A picture that fills a box, or an empty frame that says why there is none.
+        """Draws a picture that fills a box, or an empty frame that says why there is none.
 
         Args:
             frame: the colour of a thick line around it; none if empty.
@@ -148,19 +148,19 @@ class Page:
         )
 
     def backed(self, box: Box) -> None:
-        """White paper below what will be written in a box."""
+        """Paints a box white, below what will be written there."""
         self.paper.add_patch(
             Rectangle((box.x, box.y), box.width, box.height, color="white", lw=0, zorder=1.8)
         )
 
     def swatch(self, box: Box, colour: Any) -> None:
-        """A box of one colour, for a legend."""
+        """Draws a box of one colour, for a legend."""
         self.paper.add_patch(
             Rectangle((box.x, box.y), box.width, box.height, facecolor=colour, lw=0)
         )
 
     def gradient(self, box: Box, colour_map: str | Colormap) -> None:
-        """A box that runs through a scale of colours, for a legend."""
+        """Draws a box that runs through a scale of colours, for a legend."""
         self.paper.imshow(
             np.linspace(0, 1, 256)[None],
             cmap=colour_map,
@@ -196,7 +196,7 @@ class Page:
 
 
 def contained(picture: Image.Image | str, width: float, height: float) -> tuple[float, float]:
-    """The size in millimetres of a picture within width and height, its aspect kept."""
+    """Returns the size of a picture within width and height (mm), its aspect ratio kept."""
     if isinstance(picture, str):
         return width, min(height, width)
     share = min(width / picture.width, height / picture.height)

@@ -1,4 +1,4 @@
-"""How figures look: journal widths, type, and colours that colour-blind readers can tell apart."""
+"""The style of figures: journal widths, type, and colours that colour-blind readers can tell."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ SETTINGS: dict[Any, Any] = {
 
 
 class Drawing(Figure):
-    """A figure that belongs to no window and shows itself in a notebook."""
+    """A figure without a window, which shows itself in a notebook."""
 
     def _repr_png_(self) -> bytes:
         with settings():
@@ -86,7 +86,7 @@ OF_THE_SESSION = ("backend", "interactive", "toolbar", "webagg.", "keymap.", "tk
 
 
 def settings() -> AbstractContextManager[None]:
-    """A context in which matplotlib draws with these settings and nothing of the user's."""
+    """Returns a context in which matplotlib uses these settings and none of the user's."""
     default: dict[Any, Any] = {
         name: value
         for name, value in mpl.rcParamsDefault.items()
@@ -96,7 +96,7 @@ def settings() -> AbstractContextManager[None]:
 
 
 def styled(function: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:
-    """Make a function draw with these settings, whatever the user's are."""
+    """Returns the function, made to draw with these settings whatever the user's are."""
 
     @functools.wraps(function)
     def inside(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Returned:
@@ -107,23 +107,23 @@ def styled(function: Callable[Arguments, Returned]) -> Callable[Arguments, Retur
 
 
 def drawing(width: float, height: float) -> Drawing:
-    """An empty figure; width and height in millimetres."""
+    """Returns an empty figure; width and height in millimetres."""
     figure = Drawing(figsize=(width / MM_PER_INCH, height / MM_PER_INCH), dpi=SCREEN_DPI)
     FigureCanvasAgg(figure)
     return figure
 
 
 def label(model: Model) -> str:
-    """The model and its weights, for a title."""
+    """Returns the model and its weights, for a title."""
     return f"{model.name} (UNTRAINED)" if is_untrained(model) else model.described
 
 
 def is_untrained(model: Model) -> bool:
-    """Whether a model's similarities mean nothing."""
+    """Returns whether a model is untrained, so that its similarities are meaningless."""
     return model.weights == UNTRAINED
 
 
 def caveat(models: Sequence[Model]) -> str:
-    """What a reader must know of models with seeded random weights; empty if there are none."""
+    """Returns a warning of models with random weights; empty if there are none."""
     names = [model.name for model in models if is_untrained(model)]
     return f"UNTRAINED: the scores of {' and '.join(names)} mean nothing" if names else ""

@@ -14,7 +14,7 @@ from imgsim.plots.layout.style import DPI, MM_PER_INCH
 
 
 def read(illustration: Illustration, longest: float) -> Image.Image | str:
-    """The picture of an illustration, or why there is none; never raises for a bad file.
+    """Returns the picture of an illustration, or why there is none; never raises for a bad file.
 
     Args:
         longest: its longer side in print, in millimetres.
@@ -24,7 +24,7 @@ def read(illustration: Illustration, longest: float) -> Image.Image | str:
 
 
 def read_sized(illustration: Illustration, longest: float) -> Picture | str:
-    """The same with the size that it has in its file: `frame.width` and `frame.height`."""
+    """Returns the same with its size in its file, as `frame.width` and `frame.height`."""
     pixels = max(1, round(longest / MM_PER_INCH * DPI))
     picture = read_whole(illustration, lambda w, h: _draft(w, h, pixels))
     if isinstance(picture, str):
@@ -42,6 +42,6 @@ def read_whole(illustration: Illustration, draft_size: DraftSize | None = None) 
 
 
 def _draft(width: int, height: int, pixels: int) -> tuple[int, int]:
-    """The size that a JPEG need not exceed for a thumbnail of some pixels."""
+    """Returns the size that a JPEG need not exceed for a thumbnail of some pixels."""
     share = min(1.0, 2 * pixels / max(width, height))
     return max(1, round(width * share)), max(1, round(height * share))

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from imgsim.bibliography import identifiers
 from imgsim.database.connection import Connection
+from imgsim.images.spelling import composed
 
 Values = tuple[str | None, ...]
 Rewrite = Callable[[Values], Values]
@@ -60,7 +61,7 @@ def written_as(text: str, form: str) -> str:
     """
     text = text.strip()
     if form == "name":
-        return _ENDING.sub("", text.replace("\\", "/").rpartition("/")[2])
+        return composed(_ENDING.sub("", text.replace("\\", "/").rpartition("/")[2]))
     if form == "page":
         match = _PAGE.fullmatch(text)
         return match[1].zfill(PAGE_DIGITS) if match else text

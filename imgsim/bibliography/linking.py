@@ -11,6 +11,7 @@ from imgsim.bibliography import identifiers
 from imgsim.database.connection import Connection
 from imgsim.formats.reading import Row, TableFile, Tally, open_table
 from imgsim.images.files import path_text
+from imgsim.images.spelling import composed
 
 BATCH = 10_000
 FEW = 3
@@ -144,9 +145,10 @@ with value as materialized (
         i.image_id,
         i.path,
         i.name,
-        string_to_array(i.path, '/') as parts,
-        string_to_array(regexp_replace(i.path, '\.[^./]*$', ''), '/') as bare_parts
+        string_to_array(c.path, '/') as parts,
+        string_to_array(regexp_replace(c.path, '\.[^./]*$', ''), '/') as bare_parts
     from imgsim.image i
+    cross join lateral (select imgsim.composed(i.path) as path) c
 ), spelled as (
     select
         f.image_id,
@@ -278,7 +280,11 @@ def _number(row: Row, at: int | None, linked: Linked) -> int | None:
 
 
 def _forms(value: str) -> set[str]:
-    """How a path may stand in the store: as it is, escaped, or with Windows' separators turned."""
+    """How a path may stand in the store: as it is, escaped, or with Windows' separators turned.
+
+    Accents are composed on both sides: a table is typed, a Mac's file names are not.
+    """
+    value = composed(value)
     return {form.removeprefix("./") for form in (value, path_text(value), value.replace("\\", "/"))}
 
 

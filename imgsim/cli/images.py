@@ -16,7 +16,6 @@ from imgsim.wording import counted
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
     from imgsim.ingest.options import Options
-    from imgsim.ingest.summary import Summary
     from imgsim.networks.models import Wanted
 
 SOME_FAILED = 3
@@ -78,10 +77,12 @@ def ingest(
     """Take pictures into the store: files, and folders with all they contain.
 
     Unchanged files are recognised and skipped, so it can be stopped at any moment and run
-    again. Exit code: 0 if all were taken in, 3 if some files could not be read (`imgsim report
-    failures` lists them), 1 if nothing could be done.
+    again. Hidden folders and those of a system (@eaDir, $RECYCLE.BIN) are skipped, but not if you
+    name them. Exit code: 0 if all were taken in, 3 if some files could not be read (`imgsim report
+    failures` lists them), 1 if nothing could be done or no picture was found.
     """
     from imgsim import ingest as pipeline
+    from imgsim.cli import ingested
     from imgsim.cli.progress import ingest_progress, native_libraries_silenced
 
     with place.connect() as connection:
@@ -93,9 +94,10 @@ def ingest(
             _announce(options)
             with native_libraries_silenced(), ingest_progress(paths) as shown:
                 summary = pipeline.ingest(connection, paths, options, shown.files, shown.index)
-        _report(summary)
+        ingested.report(summary)
         if timings:
-            _show_timings(summary)
+            ingested.show_timings(summary)
+        ingested.refuse_nothing(summary, paths)
     return SOME_FAILED if summary.failed else 0
 
 
@@ -151,45 +153,6 @@ def _announce(options: Options) -> None:
             warn_untrained(wanted.name)
 
 
-def _report(summary: Summary) -> None:
-    words = {
-        "new": "new",
-        "changed": "changed, embedded again",
-        "completed": "completed: vectors of another model were missing",
-        "duplicate": "same content as another file, stored as an image of its own",
-        "moved": "moved, recognised by their content",
-        "unchanged": "unchanged",
-        "failed": "failed",
-        "ignored": "other files, skipped",
-    }
-    for kind, meaning in words.items():
-        count = getattr(summary, kind)
-        if count:
-            say(f"{count:>9,} {meaning}")
-    for reason, count in summary.reasons.most_common():
-        say(f"{count:>17,} {reason}")
-    if summary.files == 0:
-        say("no images found")
-    if summary.failed:
-        say("see which files, and why: imgsim report failures")
-
-
-def _show_timings(summary: Summary) -> None:
-    timings = summary.timings
-    say(f"{'stage':<24}{'at work':>10}{'items':>10}{'items/s':>10}{'awaited':>10}")
-    for name, stage in timings.in_order():
-        rate = f"{stage.items / stage.busy:,.1f}" if stage.busy else ""
-        items = f"{stage.items:,}" if stage.items else ""
-        say(
-            f"{name:<24}{_seconds(stage.busy):>10}{items:>10}{rate:>10}{_seconds(stage.awaited):>10}"
-        )
-    say(f"{'from start to end':<24}{_seconds(timings.seconds):>10}")
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:,.2f} s" if seconds else ""
-
-
 @click.command()
 @click.argument("paths", nargs=-1, type=FilePath())
 @click.option("--missing", is_flag=True, help="Remove every image whose file no longer exists.")
@@ -204,15 +167,13 @@ def remove(
     Files on disk are not touched. Neighbour lists that named a removed image are computed again.
     Images on which there are verdicts stay, unless --with-verdicts is given.
     """
-    import os
-
     from imgsim.collection import derived, failures, upkeep
     from imgsim.reuse import verdicts
 
     if bool(paths) == missing:
         raise click.UsageError("give paths, or --missing")
-    places = None if missing else [os.path.realpath(path) for path in paths]
     with place.connect() as connection:
+        places = None if missing else upkeep.places(connection, paths)
         if places is None:
             ids = upkeep.missing(connection)
         else:
@@ -245,8 +206,10 @@ def relocate(place: Place, old: Path, new: Path) -> None:
     import os
 
     from imgsim.collection import upkeep
+    from imgsim.images.spelling import on_disk
 
     with place.connect() as connection:
         # The old place may be gone, links in its parents included: taken as it was written.
-        changed = upkeep.relocate(connection, os.path.abspath(old), os.path.realpath(new))
+        there = on_disk(str(new)) or os.path.realpath(new)
+        changed = upkeep.relocate(connection, os.path.abspath(old), there)
     say(f"{counted(changed, 'image')} moved to {new}")

@@ -60,6 +60,8 @@ def similar(
     question = search.Question(image, k, threshold, exact, other_documents_only)
     with place.connect() as connection:
         query = search.find_query(connection, image)
+        if query.note:
+            warn(f"{image} {query.note}: compared as it is now")
         chosen = models.chosen(connection, names)
         answers = {}
         for model in chosen:

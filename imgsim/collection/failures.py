@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 
 from imgsim.database.connection import Connection
-from imgsim.images.files import Refused, path_from_text, path_text
+from imgsim.images.files import LONGEST_PATH, Refused, path_from_text, path_text
+
+KEPT = 1000
+"""Bytes at each end of a path that is too long to be recorded whole."""
 
 
 def record(connection: Connection, refused: Sequence[Refused], run_id: int | None) -> None:
-    """Record files, or frames of them, that a run could not take in."""
+    """Records files, or frames of them, that a run could not take in."""
     if not refused:
         return
     connection.cursor().executemany(
@@ -21,14 +25,14 @@ def record(connection: Connection, refused: Sequence[Refused], run_id: int | Non
         set stage = excluded.stage, reason = excluded.reason, bytes = excluded.bytes,
             run_id = excluded.run_id, failed_at = now()
         """,
-        [[path_text(r.path), r.frame, r.stage, _plain(r.reason), r.size, run_id] for r in refused],
+        [[_recorded(r.path), r.frame, r.stage, _plain(r.reason), r.size, run_id] for r in refused],
     )
 
 
 def forget(
     connection: Connection, paths: Sequence[str], frames: Sequence[int | None] | None = None
 ) -> None:
-    """Forget the failures of files that went in after all, or of those frames of them."""
+    """Forgets the failures of files that went in after all, or of those frames of them."""
     if not paths:
         return
     connection.execute(
@@ -37,12 +41,12 @@ def forget(
         using unnest(%s::text[], %s::integer[]) as r (path, frame)
         where f.path = r.path and f.frame = coalesce(r.frame, f.frame)
         """,
-        [[path_text(path) for path in paths], list(frames or [None] * len(paths))],
+        [[_recorded(path) for path in paths], list(frames or [None] * len(paths))],
     )
 
 
 def forget_before_run(connection: Connection, run_id: int, roots: Sequence[str]) -> None:
-    """Forget failures under files or folders that a run has been through and not met again."""
+    """Forgets failures under files or folders that a run went through and did not meet again."""
     connection.execute(
         """
         delete from imgsim.ingest_failure f
@@ -56,7 +60,7 @@ def forget_before_run(connection: Connection, run_id: int, roots: Sequence[str])
 
 
 def forget_under(connection: Connection, paths: Sequence[str] | None = None) -> int:
-    """Forget the failures under files or folders; without paths, of all files that are gone.
+    """Forgets the failures under files or folders; without paths, of all files that are gone.
 
     Returns:
         How many were forgotten.
@@ -79,6 +83,16 @@ def forget_under(connection: Connection, paths: Sequence[str] | None = None) -> 
     return connection.execute(
         "delete from imgsim.ingest_failure where failure_id = any(%s)", [gone]
     ).rowcount
+
+
+def _recorded(path: str) -> str:
+    """A path as its failure is recorded: of one that no index holds, both ends and a checksum."""
+    text = path_text(path)
+    data = text.encode()
+    if len(data) <= LONGEST_PATH:
+        return text
+    first, last = data[:KEPT].decode(errors="ignore"), data[-KEPT:].decode(errors="ignore")
+    return f"{first} … {hashlib.sha256(data).hexdigest()[:8]} … {last}"
 
 
 def _plain(text: str) -> str:

@@ -17,6 +17,7 @@ from imgsim.database.connection import Connection
 from imgsim.database.turns import Shared, committed, hold_models
 from imgsim.images.decoding import Frame
 from imgsim.images.files import Found, path_from_text, path_text
+from imgsim.images.spelling import composed, is_listed
 from imgsim.networks.models import Model
 
 
@@ -99,7 +100,7 @@ class Images:
 
         Of other machines' files nothing is known here: there they may be where they were.
         """
-        return frames[0].host == self._host and not os.path.lexists(path_from_text(frames[0].path))
+        return frames[0].host == self._host and not is_listed(path_from_text(frames[0].path))
 
     def was_changed(self, frames: Sequence[StoredFrame]) -> bool:
         """Returns whether a file stored from this machine is there with another size or time."""
@@ -163,8 +164,11 @@ def rename(connection: Connection, image_id: int, name: str, parts: NameParts) -
 
 
 def named(path: str, number: int, count: int, pattern: re.Pattern[str]) -> tuple[str, NameParts]:
-    """Returns the name of a page of a file, and the ids that the file's name holds."""
-    stem = path_text(os.path.splitext(os.path.basename(path))[0])
+    """Returns the name of a page of a file, and the ids that the file's name holds.
+
+    Accents are composed in it, as `imgsim.composed` does, however the file's name has them.
+    """
+    stem = composed(path_text(os.path.splitext(os.path.basename(path))[0]))
     name = stem if count == 1 else f"{stem}#{number}"
     return name, parse_name(stem, pattern)
 

@@ -4,13 +4,75 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from imgsim.bibliography.identifiers import ECCO_NAME, name_pattern
 from imgsim.collection.images import named, rename
 from imgsim.database.connection import Connection
 from imgsim.database.turns import committed, hold_models
-from imgsim.errors import ImgsimError
-from imgsim.images.files import path_from_text, path_text
+from imgsim.errors import ImgsimError, NotFoundError
+from imgsim.images.files import LONGEST_PATH, path_from_text, path_text
+from imgsim.images.spelling import Folders
+
+FEW = 3
+"""How many paths are named that nothing is stored of."""
+
+
+def places(connection: Connection, paths: Sequence[Path]) -> list[str]:
+    """Returns files and folders as they are stored: absolute, spelt as they were on disk.
+
+    Raises:
+        NotFoundError: nothing is stored of one of them; all such are named.
+    """
+    folders = Folders()
+    found, unknown = [], []
+    for path in paths:
+        place = folders.on_disk(str(path)) or os.path.realpath(path)
+        spelt = _as_stored(connection, place)
+        found.extend(spelt)
+        if not spelt:
+            unknown.append(str(path))
+    if unknown:
+        named = ", ".join(unknown[:FEW]) + (
+            f" and {len(unknown) - FEW:,} more" * (len(unknown) > FEW)
+        )
+        raise NotFoundError(
+            f"cannot find {named} in the store: no image and no failure is recorded there",
+            "a picture is named by its file here, or by the path in imgsim report failures",
+        )
+    return found
+
+
+def _as_stored(connection: Connection, place: str) -> list[str]:
+    """A file or folder as it is stored; in another spelling of its accents if only that is there.
+
+    Empty if nothing is stored of it.
+    """
+    text = path_text(place).rstrip("/")
+    exact = _beginning_with(connection, text, "s.path", "%(place)s")
+    if exact or text.isascii():
+        return exact
+    return _beginning_with(
+        connection, text, "imgsim.composed(s.path)", "imgsim.composed(%(place)s)"
+    )
+
+
+def _beginning_with(connection: Connection, text: str, path: str, place: str) -> list[str]:
+    """The stored paths that begin with as many parts as `text` has, and these fit it."""
+    rows = connection.execute(
+        f"""
+        select distinct array_to_string(
+            (string_to_array(s.path, '/'))[:cardinality(string_to_array(%(place)s, '/'))], '/')
+        from (
+            select i.path from imgsim.image i
+            union all
+            select f.path from imgsim.ingest_failure f
+        ) s
+        where {path} = {place} or starts_with({path}, {place} || '/')
+        """.encode(),  # noqa: S608
+        {"place": text},
+    ).fetchall()
+    return [path_from_text(row[0]) or "/" for row in rows]
 
 
 def under_paths(connection: Connection, paths: Sequence[str]) -> list[int]:
@@ -20,7 +82,7 @@ def under_paths(connection: Connection, paths: Sequence[str]) -> list[int]:
         select distinct i.image_id
         from imgsim.image i
         join unnest(%s::text[]) as p (path)
-            on i.path = p.path or starts_with(i.path, p.path || '/')
+            on i.path = p.path or starts_with(i.path, rtrim(p.path, '/') || '/')
         order by i.image_id
         """,
         [[path_text(path) for path in paths]],
@@ -45,7 +107,14 @@ def relocate(connection: Connection, old: str, new: str) -> int:
     Raises:
         ImgsimError: no image is under `old`, or one is stored under the new path already.
     """
-    values = {"old": path_text(old), "new": path_text(new)}
+    stored = _as_stored(connection, old)
+    if len(stored) > 1:
+        raise ImgsimError(
+            f"cannot relocate {old}: {len(stored)} stored folders are called so, and differ only "
+            "in how accents are written",
+            "give one as it is stored, or ingest the new folder: files are known by their content",
+        )
+    values = {"old": path_text(stored[0] if stored else old), "new": path_text(new)}
     moved = committed(connection, lambda: _relocate(connection, values))
     if moved == 0:
         raise ImgsimError(f"no image is stored under {old}", "imgsim doctor shows what is stored")
@@ -74,6 +143,7 @@ def _relocate(connection: Connection, values: dict[str, str]) -> int:
             f"cannot relocate {values['old']}: {taken[0]} is already stored",
             f"remove one of the two first: imgsim remove {values['new']}",
         )
+    _refuse_too_long(connection, values)
     if values["old"] != values["new"]:
         connection.execute(
             f"""
@@ -92,6 +162,26 @@ def _relocate(connection: Connection, values: dict[str, str]) -> int:
         ).rowcount
     _read_name(connection, values["new"])
     return moved
+
+
+def _refuse_too_long(connection: Connection, values: dict[str, str]) -> None:
+    row = connection.execute(
+        f"""
+        select max(octet_length(m.path))
+        from (
+            select {MOVED} as path from imgsim.image where {UNDER}
+            union all
+            select {MOVED} from imgsim.ingest_failure where {UNDER}
+        ) m
+        """,  # noqa: S608
+        values,
+    ).fetchone()
+    if row and row[0] and row[0] > LONGEST_PATH:
+        raise ImgsimError(
+            f"cannot relocate {values['old']}: a path would have {row[0]:,} bytes, and the store "
+            f"holds {LONGEST_PATH:,}",
+            "give the new folders shorter names",
+        )
 
 
 def _read_name(connection: Connection, path: str) -> None:

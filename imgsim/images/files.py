@@ -6,18 +6,24 @@ import hashlib
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from imgsim.errors import NotFoundError
-
-SUFFIXES = frozenset(
-    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".gif", ".bmp", ".dib"}
-    | {".webp", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c"}
-)
+from imgsim.images import kinds
+from imgsim.images.spelling import Folders, spelt_alike
 
 FOLDER, LINK = "folder", "link"
+
+LONGEST_PATH = 2680
+"""Bytes of a path's text. An entry of a B-tree has at most 2,704, the page's number included."""
+
+LOOKED_AT = 50
+"""How many files of one strange ending are opened to see whether they hold pictures."""
+
+START = 32
 
 
 @dataclass(frozen=True)
@@ -31,9 +37,21 @@ class Found:
 
 @dataclass(frozen=True)
 class Ignored:
-    """A file that does not claim to be an image."""
+    """A file that does not claim to be an image, or a folder that is hidden or a system's.
+
+    `holds` names the format of a file that holds a picture all the same, as far as it was looked.
+    """
 
     path: str
+    folder: bool = False
+    holds: str = ""
+
+
+@dataclass(frozen=True)
+class SpeltAlike:
+    """Files or folders of one folder whose names differ only in how accents are written."""
+
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -47,8 +65,12 @@ class Refused:
     size: int | None = None
 
 
+Item = Found | Ignored | Refused | SpeltAlike
+"""What is found under a folder."""
+
+
 def path_text(path: str) -> str:
-    r"""The path as text that PostgreSQL, CSV and a terminal can hold; `path_from_text` undoes it.
+    r"""Returns a path as text for PostgreSQL, CSV and terminals; `path_from_text` undoes it.
 
     A byte that is not UTF-8 becomes ``\xNN``, and a backslash of the name itself ``\\``.
 
@@ -65,7 +87,7 @@ def path_text(path: str) -> str:
 
 
 def path_from_text(text: str) -> str:
-    """The path that `path_text` wrote."""
+    """Returns the path that `path_text` wrote."""
     if os.sep == "\\":
         return text
     return re.sub(
@@ -75,54 +97,84 @@ def path_from_text(text: str) -> str:
     )
 
 
-def find(paths: Iterable[Path]) -> Iterator[Found | Ignored | Refused]:
-    """Walk folders and files in a fixed order, one folder at a time.
+def find(paths: Iterable[Path]) -> Iterator[Item]:
+    """Walks folders and files in a fixed order, one folder at a time.
 
-    A file named by itself is taken whatever its ending; links to folders inside are not followed.
+    A file or folder named by itself is taken whatever its name. Inside, links to folders are not
+    followed, and folders that are hidden or a system's are passed over.
 
     Raises:
         NotFoundError: one of `paths` does not exist (before anything is found).
     """
     found = roots(paths)
     folders = {root for root in found if os.path.isdir(root)}
+    looked_at: Counter[str] = Counter()
     for root in sorted(found):
         if root not in folders:
-            yield look_at(root)
-        elif folders.isdisjoint(map(str, Path(root).parents)):
-            yield from (item for item in _walk(root) if item.path not in found)
+            yield _taken(root)
+        elif not _is_walked(root, folders):
+            for item in _walk(root, looked_at):
+                if isinstance(item, SpeltAlike) or item.path not in found:
+                    yield item
+
+
+def _is_walked(folder: str, folders: set[str]) -> bool:
+    """Whether walking through one of the folders leads through this one."""
+    below = Path(folder)
+    for parent in below.parents:
+        if kinds.is_set_aside(below.name):
+            return False
+        if str(parent) in folders:
+            return True
+        below = parent
+    return False
+
+
+def _taken(path: str) -> Found | Refused:
+    """A file as it is now, unless the store has no room for its path."""
+    size = len(path_text(path).encode()) if len(path) > LONGEST_PATH // 4 else 0
+    if size > LONGEST_PATH:
+        return Refused(
+            path,
+            "scan",
+            f"path too long: {size:,} bytes, the store holds {LONGEST_PATH:,} (give the folders "
+            "shorter names, or move the file)",
+        )
+    return look_at(path)
 
 
 def roots(paths: Iterable[Path]) -> set[str]:
-    """The paths as they are stored: absolute, links in them followed.
+    """Returns the paths as they are stored: absolute, links in them followed, spelt as on disk.
 
     Raises:
         NotFoundError: one of them does not exist.
     """
     found: set[str] = set()
+    folders = Folders()
     for path in paths:
-        if not os.path.lexists(path):
+        there = folders.on_disk(str(path))
+        if there is None:
             raise NotFoundError(f"there is no file or folder {path}", "see that the path is right")
-        found.add(os.path.realpath(path))
+        found.add(there)
     return found
 
 
 def count(paths: Iterable[Path]) -> int:
-    """About how many files `find` will find under paths: told by their names, none looked at."""
+    """Returns about how many files `find` will find, by their names; none is looked at."""
     found = roots(paths)
     folders = [root for root in found if os.path.isdir(root)]
     return len(found) - len(folders) + sum(_names_below(folder) for folder in folders)
 
 
 def _names_below(root: str) -> int:
-    return sum(is_named_as_image(name) for _, _, names in os.walk(root) for name in names)
+    number = 0
+    for _, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not kinds.is_set_aside(name)]
+        number += sum(map(kinds.is_named_as_image, names))
+    return number
 
 
-def is_named_as_image(name: str) -> bool:
-    """Whether a file claims to be an image, by its ending."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
-
-
-def _walk(root: str) -> Iterator[Found | Ignored | Refused]:
+def _walk(root: str, looked_at: Counter[str]) -> Iterator[Item]:
     waiting = [root]
     while waiting:
         folder = waiting.pop()
@@ -132,14 +184,19 @@ def _walk(root: str) -> Iterator[Found | Ignored | Refused]:
         except OSError as exc:
             yield Refused(folder, "scan", f"cannot list the folder: {os_reason(exc)}")
             continue
-        waiting.extend(
-            os.path.join(folder, name) for name, kind in reversed(listed) if kind == FOLDER
-        )
+        below = [name for name, kind in listed if kind == FOLDER]
+        inside = [name for name in below if not kinds.is_set_aside(name)]
+        waiting.extend(os.path.join(folder, name) for name in reversed(inside))
+        for names in spelt_alike(name for name, _ in listed if not kinds.is_hidden(name)):
+            yield SpeltAlike(tuple(os.path.join(folder, name) for name in names))
+        for name in below:
+            if kinds.is_set_aside(name):
+                yield Ignored(os.path.join(folder, name), folder=True)
         for name, kind in listed:
             path = os.path.join(folder, name)
             if kind == FOLDER or (kind == LINK and os.path.isdir(path)):
                 continue
-            yield look_at(path) if is_named_as_image(name) else Ignored(path)
+            yield _taken(path) if kinds.is_named_as_image(name) else _ignored(path, looked_at)
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
@@ -148,8 +205,30 @@ def _kind(entry: os.DirEntry[str]) -> str:
     return FOLDER if entry.is_dir(follow_symlinks=False) else ""
 
 
+def _ignored(path: str, looked_at: Counter[str]) -> Ignored:
+    name = os.path.basename(path)
+    suffix = kinds.suffix_of(name)
+    known = suffix in kinds.NO_PICTURES or suffix in kinds.UNREAD_SUFFIXES
+    if known or kinds.is_hidden(name) or looked_at[suffix] >= LOOKED_AT:
+        return Ignored(path)
+    looked_at[suffix] += 1
+    return Ignored(path, holds=kinds.read_by_start(start_of(path)) or "")
+
+
+def start_of(path: str) -> bytes:
+    """Returns the first bytes of a regular file; none if it cannot be read."""
+    try:
+        # Whoever opens a pipe waits for another program to write into it.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return b""
+        with open(path, "rb") as file:
+            return file.read(START)
+    except OSError:
+        return b""
+
+
 def look_at(path: str) -> Found | Refused:
-    """A file as it is now, whatever its name."""
+    """Returns a file as it is now, whatever its name."""
     try:
         found = os.stat(path)
     except OSError as exc:
@@ -160,7 +239,7 @@ def look_at(path: str) -> Found | Refused:
 
 
 def digest(found: Found) -> str | Refused:
-    """SHA-256 of a file in hexadecimal."""
+    """Returns the SHA-256 of a file in hexadecimal."""
     if found.size == 0:
         return Refused(found.path, "read", "empty file (0 bytes)", size=0)
     try:
@@ -171,7 +250,7 @@ def digest(found: Found) -> str | Refused:
 
 
 def os_reason(exc: OSError) -> str:
-    """What the operating system said, in words for people."""
+    """Returns what the operating system said, in words for people."""
     if isinstance(exc, PermissionError):
         return "no permission to read it"
     if isinstance(exc, FileNotFoundError):

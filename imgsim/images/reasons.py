@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import struct
 
-from PIL import UnidentifiedImageError
+from PIL import UnidentifiedImageError, features
 
-from imgsim.images import mending, tiff
+from imgsim.images import kinds, mending, tiff
 from imgsim.images.deep import UnreadableKindError
-from imgsim.images.files import Found, Refused, os_reason
+from imgsim.images.files import Found, Refused, os_reason, start_of
 
 
 class UnfitError(Exception):
@@ -23,35 +23,6 @@ CUT_OFF = re.compile(
 UNTELLING = re.compile(
     r"data stream|decoder (error|object)|next frame|cannot load this image|[a-z][A-Z]"
 )
-SIGNATURES = {
-    b"\x89PNG": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-    b"GIF8": "GIF",
-    b"BM": "BMP",
-    b"RIFF": "WebP",
-    b"\0\0\0\x0cjP": "JPEG 2000",
-    b"\xff\x4f\xff\x51": "JPEG 2000",
-}
-CONVERT = "convert it to PNG or TIFF"
-CUT = "cut its pages out as PNG or TIFF"
-OTHERS = {
-    b"\xff\x0a": ("JPEG XL", CONVERT),
-    b"\0\0\0\x0cJXL ": ("JPEG XL", CONVERT),
-    b"II\xbc": ("JPEG XR", CONVERT),
-    b"8BPS": ("a Photoshop document", CONVERT),
-    b"%PDF": ("PDF", CUT),
-    b"AT&TFORM": ("DjVu", CUT),
-    b"%!PS": ("PostScript", CUT),
-    b"<svg": ("SVG", CONVERT),
-}
-"""Pictures, or documents with pictures, that are not read, and what to do."""
-
-HEIC = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
-STRANGERS = {b"PK\3\4": "a ZIP archive", b"<": "HTML or XML"}
 
 
 def refusal(found: Found, exc: Exception, kind: str | None, frame: int) -> Refused:
@@ -71,9 +42,9 @@ def _reason(found: Found, exc: Exception, kind: str | None, frame: int) -> str:
         return os_reason(exc)
     if isinstance(exc, MemoryError):
         return "not enough memory to decode it"
-    start = _start(found)
-    kind = FORMAT_NAMES.get(kind or "", kind) or _kind_by_signature(start)
-    if kind is None:
+    start = start_of(found.path)
+    kind = FORMAT_NAMES.get(kind or "", kind) or kinds.read_by_start(start)
+    if kind is None or (kind == "AVIF" and not features.check("avif")):
         return _stranger(start)
     if uncommon := _uncommon(found, kind, frame):
         return f"a {kind} of a kind that cannot be read: {uncommon}"
@@ -121,28 +92,11 @@ def _is_common(page: tiff.Page) -> bool:
     return known in OPEN_INFO and (page.compression in tiff.COMMON_COMPRESSIONS or jpeg)
 
 
-def _start(found: Found) -> bytes:
-    try:
-        with open(found.path, "rb") as file:
-            return file.read(32)
-    except OSError:
-        return b""
-
-
-def _kind_by_signature(start: bytes) -> str | None:
-    return next((kind for sign, kind in SIGNATURES.items() if start.startswith(sign)), None)
-
-
 def _stranger(start: bytes) -> str:
+    if unread := kinds.unread_by_start(start):
+        return f"{unread.what} is not read: {unread.advice()}"
     content = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    for signature, (what, step) in OTHERS.items():
-        if start.startswith(signature) or content.startswith(signature):
-            return f"{what} is not read: {step}"
-    if start[4:8] == b"ftyp":
-        brand = start[8:12]
-        what = "HEIC" if brand in HEIC else "AVIF" if brand in (b"avif", b"avis") else "a film"
-        return f"{what} is not read: {CONVERT}"
-    for signature, what in STRANGERS.items():
+    for signature, what in kinds.STRANGERS.items():
         if content.startswith(signature):
             return f"not an image: it looks like {what}"
     text = content.decode("utf-8", "replace").split("\n")[0].removesuffix("\ufffd").strip()

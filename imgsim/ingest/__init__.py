@@ -25,7 +25,7 @@ from imgsim.images.files import Refused
 from imgsim.ingest.options import Options
 from imgsim.ingest.pipeline import Pipeline
 from imgsim.ingest.planning import FLUSH, Planner, Settled
-from imgsim.ingest.summary import Progress, Summary
+from imgsim.ingest.summary import PassedOver, Progress, Summary
 from imgsim.networks import models
 from imgsim.similarity import index
 
@@ -96,6 +96,8 @@ def survey(connection: Connection, paths: Iterable[Path], options: Options) -> S
                 summary.failed += 1
             elif isinstance(step, Settled):
                 summary.count(step.kind, step.count)
+            elif isinstance(step, PassedOver):
+                summary.pass_over(step)
             elif step is not FLUSH:
                 summary.count(step.kind)
     summary.timings.end()

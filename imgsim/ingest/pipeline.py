@@ -25,12 +25,12 @@ from imgsim.collection.locks import Locks
 from imgsim.collection.writing import Record, Writer
 from imgsim.images import decoding
 from imgsim.images.decoding import Frame, Picture
-from imgsim.images.files import Found, Ignored, Refused
+from imgsim.images.files import Found, Item, Refused
 from imgsim.images.preprocess import draft_size, prepare
 from imgsim.ingest.ahead import Ahead
 from imgsim.ingest.options import Options
 from imgsim.ingest.planning import FLUSH, Planner, Settled, Step, Work
-from imgsim.ingest.summary import Progress, Summary
+from imgsim.ingest.summary import PassedOver, Progress, Summary
 from imgsim.networks import models
 
 if TYPE_CHECKING:
@@ -61,12 +61,10 @@ class Piece:
     content: Decoded | Record | Refused
 
 
-Passing = Piece | Refused | Settled | None
+Passing = Piece | Refused | Settled | PassedOver | None
 """What passes between stages: a piece, a file that could not even be looked at, files that need
-nothing, or FLUSH.
+nothing or are passed over, or FLUSH.
 """
-
-Files = Iterator[Found | Ignored | Refused]
 
 
 class Pipeline:
@@ -99,7 +97,7 @@ class Pipeline:
         self._spoilt: dict[Work, Refused] = {}
         self._made_streams: Streams | None = None
 
-    def run(self, files: Files) -> None:
+    def run(self, files: Iterator[Item]) -> None:
         names = list(self._preprocess)
         with ThreadPoolExecutor(self._options.workers, "decode") as pool:
             planner = Planner(self._images, self._locks, names, pool, self.timings)
@@ -321,6 +319,8 @@ class Pipeline:
         for piece in pieces:
             if isinstance(piece, Settled):
                 self.summary.count(piece.kind, piece.count)
+            elif isinstance(piece, PassedOver):
+                self.summary.pass_over(piece)
             elif isinstance(piece, Refused):
                 self.summary.refuse(piece)
                 self.summary.count("failed")

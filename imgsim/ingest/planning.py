@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from imgsim.collection.images import Images, StoredFrame
 from imgsim.collection.locks import Locks
-from imgsim.images.files import Found, Ignored, Refused, digest, path_text
+from imgsim.images.files import Found, Ignored, Item, Refused, SpeltAlike, digest, path_text
+from imgsim.ingest.summary import PassedOver
 from imgsim.ingest.timings import Timings
 
 CHUNK_FILES = 512
@@ -44,7 +45,7 @@ class Settled:
     count: int = 1
 
 
-Step = Work | Settled | Refused | None
+Step = Work | Settled | PassedOver | Refused | None
 
 
 class Planner:
@@ -79,12 +80,12 @@ class Planner:
         self._unfit: dict[str, Refused] = {}
         self._given_out: set[Work] = set()
 
-    def steps(self, found: Iterator[Found | Ignored | Refused]) -> Generator[Step]:
-        """What is to be done, file by file; ends when nothing is left, with a FLUSH."""
+    def steps(self, found: Iterator[Item]) -> Generator[Step]:
+        """Yields what is to be done, file by file; ends when nothing is left, with a FLUSH."""
         while chunk := list(itertools.islice(found, CHUNK_FILES)):
             yield from (item for item in chunk if isinstance(item, Refused))
-            if ignored := sum(isinstance(item, Ignored) for item in chunk):
-                yield Settled("ignored", ignored)
+            if passed := [item for item in chunk if isinstance(item, Ignored | SpeltAlike)]:
+                yield PassedOver.of(passed)
             yield from self._chunk([item for item in chunk if isinstance(item, Found)])
         yield FLUSH
         yield from self._second_looks()

@@ -20,6 +20,7 @@ from imgsim.errors import ImgsimError, NotFoundError
 from imgsim.formats.reading import Tally
 from imgsim.reuse import pair_files
 from imgsim.reuse.pair_files import NamedPair, PairFile
+from imgsim.similarity import search
 
 SAME_BLOCK = "same block"
 VERDICTS = (SAME_BLOCK, "copy", "same subject", "unrelated")
@@ -140,7 +141,7 @@ def record(
     who = scholar() if by is None else by.strip()
     if not who:
         raise ImgsimError("the name of the scholar is empty", "give --by NAME")
-    least, greatest = sorted(_stored(connection, (image, other)))
+    least, greatest = sorted(search.stored_image(connection, text) for text in (image, other))
     if least == greatest:
         raise ImgsimError(f"{image} and {other} are the same image", "give two different ones")
     given = Given(least, greatest, said, (note or "").strip() or None, who)
@@ -203,23 +204,6 @@ def forget(connection: Connection, image_ids: Sequence[int]) -> int:
         "delete from imgsim.verdict where image_id = any(%(ids)s) or other_id = any(%(ids)s)",
         {"ids": list(image_ids)},
     ).rowcount
-
-
-def _stored(connection: Connection, called: tuple[str, str]) -> list[int]:
-    known = pair_files.images_called(connection, called)
-    for text in called:
-        if not known[text]:
-            raise NotFoundError(
-                f"no stored image is called {text!r}",
-                "give its name (the file's without its ending), its path or its id",
-            )
-        if len(known[text]) > 1:
-            raise NotFoundError(
-                f"{len(known[text])} images are called {text!r}: "
-                f"ids {pair_files.several(known[text])}",
-                "give one of the ids, or a path",
-            )
-    return [known[text][0] for text in called]
 
 
 def _current(connection: Connection, given: Given) -> dict[str, tuple[str, str | None]]:

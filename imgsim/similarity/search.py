@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,8 @@ from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError
 from imgsim.images import files
 from imgsim.images.files import Found, Refused, path_text
+from imgsim.images.spelling import on_disk
+from imgsim.images.stored import Content, refused_if_changed
 from imgsim.networks import models
 from imgsim.settings import NEIGHBOURS
 from imgsim.wording import score_text
@@ -23,6 +24,10 @@ COLUMNS = """
     s.rank, s.similarity, s.normalised, s.name, i.publication_year, i.ecco_full_title, s.ecco_id,
     s.page_number, s.image_id, s.path
 """
+
+CHANGED_SINCE = "changed since it was taken in (imgsim ingest takes it in again)"
+
+CALLED_BY = "an image is called by its name (the file's without its ending), its path or its id"
 
 
 @dataclass(frozen=True)
@@ -43,49 +48,109 @@ class Question:
 
 @dataclass(frozen=True)
 class Query:
-    """The picture a question is about: a stored image, or the pixels of a file."""
+    """The picture a question is about: a stored image, or the pixels of a file.
+
+    `note` says what the reader must know of it.
+    """
 
     image_id: int | None
     file: Found | None
+    note: str = ""
 
 
 def find_query(connection: Connection, image: str) -> Query:
     """Returns the picture meant by a stored name, path or id, or by the path of an image file.
 
+    What is written with a folder is a path, and never taken for the name at its end: with
+    `0001.png` in every folder that would be another book's picture. A stored file that was edited
+    since is asked about as it is now.
+
     Raises:
-        NotFoundError: it is none of these, or several images bear the name.
+        NotFoundError: it is none of these, several images bear the name, or the file has several
+            pages.
     """
+    is_path = os.sep in image
+    there = on_disk(image)
+    is_file = there is not None and os.path.isfile(there)
+    if is_path and there and is_file:
+        return _query_of_file(connection, there)
+    for called in _as_stored(image) if is_path else [image]:
+        if (image_id := _stored(connection, called)) is not None:
+            return Query(image_id, None)
+    if there and is_file:
+        return _query_of_file(connection, there)
+    raise _not_found(connection, image)
+
+
+def stored_image(connection: Connection, image: str) -> int:
+    """Returns the id of the stored image meant by a name, path or id.
+
+    Raises:
+        NotFoundError: there is none.
+        DatabaseError: several bear the name.
+    """
+    query = find_query(connection, image)
+    if query.image_id is None:
+        raise NotFoundError(
+            f"{image} is not in the store" + (f": it {query.note}" if query.note else ""),
+            f"add it first: imgsim ingest {image}",
+        )
+    return query.image_id
+
+
+def _as_stored(path: str) -> list[str]:
+    """How the path of a file that is not there may be stored: copied out of a report, or typed."""
+    typed = path_text(os.path.realpath(path))
+    return [path, typed] if os.path.isabs(path) else [typed]
+
+
+def _stored(connection: Connection, called: str) -> int | None:
+    """The image of that name, path or id; None if there is none."""
     try:
-        row = connection.execute("select imgsim.image_id(%s)", [image]).fetchone()
-        return Query(row[0] if row else None, None)
-    except psycopg.errors.NoDataFound as exc:
-        if not os.path.isfile(image):
-            stem = os.path.splitext(os.path.basename(image))[0]
-            if stem and stem != image:
-                return find_query(connection, stem)
-            raise NotFoundError(
-                f"no image is called {image!r}, and there is no such file",
-                exc.diag.message_hint or "",
-            ) from exc
-    return _query_of_file(connection, os.path.realpath(image))
+        row = connection.execute("select imgsim.image_id(%s)", [called]).fetchone()
+    except psycopg.errors.NoDataFound:
+        return None
+    except psycopg.errors.CardinalityViolation as exc:
+        raise NotFoundError(exc.diag.message_primary or "", exc.diag.message_hint or "") from exc
+    return row[0] if row else None
+
+
+def _not_found(connection: Connection, image: str) -> NotFoundError:
+    if os.sep in image:
+        what = f"there is no file {image}, and no image is stored under that path"
+    else:
+        what = f"no image is called {image!r}, and there is no such file"
+    stem = os.path.splitext(os.path.basename(image))[0]
+    rows = connection.execute(
+        "select i.path from imgsim.image i where i.name = imgsim.composed(%s) limit 2", [stem]
+    ).fetchall()
+    if stem == image or not rows:
+        return NotFoundError(what, CALLED_BY)
+    stored = f"the stored image {rows[0][0]}" if len(rows) == 1 else "one of several stored images"
+    return NotFoundError(what, f"if you mean {stored}, give its path, or the bare name {stem}")
 
 
 def _query_of_file(connection: Connection, path: str) -> Query:
-    file = next(files.find([Path(path)]))
-    sha256 = files.digest(file) if isinstance(file, Found) else file
-    if isinstance(sha256, Refused) or not isinstance(file, Found):
-        reason = sha256.reason if isinstance(sha256, Refused) else "not a file"
-        raise ImgsimError(f"cannot read {path}: {reason}", "give another image")
+    """A file as it is now: the image stored of it, one of the same content, or its pixels."""
+    file = files.look_at(path)
+    if isinstance(file, Refused):
+        raise ImgsimError(f"cannot read {path}: {file.reason}", "give another image")
+    rows = connection.execute(
+        "select image_id, sha256, bytes, modified_ns from imgsim.image where path = %s",
+        [path_text(path)],
+    ).fetchall()
+    changed = [bool(refused_if_changed(path, Content(*content))) for _, *content in rows]
+    if rows and not any(changed):
+        return Query(_stored(connection, path_text(path)), None)
+    sha256 = files.digest(file)
+    if isinstance(sha256, Refused):
+        raise ImgsimError(f"cannot read {path}: {sha256.reason}", "give another image")
     row = connection.execute(
-        """
-        select min(image_id) filter (where path = %s), min(image_id)
-        from imgsim.image
-        where sha256 = %s and frame = 1
-        """,
-        [path_text(path), sha256],
+        "select min(image_id) from imgsim.image where sha256 = %s and frame = 1", [sha256]
     ).fetchone()
-    stored = (row[0] or row[1]) if row else None
-    return Query(stored, None if stored else file)
+    stored = row[0] if row else None
+    note = CHANGED_SINCE if rows else ""
+    return Query(stored, None if stored else file, note)
 
 
 def similar(connection: Connection, question: Question, query: Query, model: models.Model) -> Table:

@@ -26,7 +26,7 @@ def test_ingest_says_what_came_of_it_and_that_untrained_means_nothing(
         "things out only" in answer.err
     )
     assert "        6 new\n" in answer.err
-    assert "        1 other files, skipped\n" in answer.err
+    assert "        1 other file, skipped\n" in answer.err
     assert "        6 unchanged\n" in imgsim("ingest", folder).err
 
 

@@ -43,7 +43,7 @@ def test_a_verdict_is_said_back_with_whoever_says_otherwise(imgsim: Imgsim) -> N
         ((), 2, "give IMAGE IMAGE VERDICT, or --load FILE"),
         (("image 1", "image 2", "copy", "--load", "x.csv"), 2, "give IMAGE IMAGE VERDICT"),
         (("image 1", "image 1", "copy"), 1, "are the same image"),
-        (("image 1", "nothing", "copy"), 1, "no stored image is called 'nothing'"),
+        (("image 1", "nothing", "copy"), 1, "no image is called 'nothing'"),
         (("image 1", "image 2", "alike"), 1, "give one of: same block, copy, same subject"),
         (("--load", "nowhere.csv"), 1, "cannot read nowhere.csv"),
     ],

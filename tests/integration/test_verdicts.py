@@ -95,7 +95,7 @@ def test_what_is_no_verdict_is_refused(
 
 def test_an_image_that_cannot_be_told_is_refused(connection: Connection) -> None:
     connection.execute("update imgsim.image set name = 'plate' where image_id in (4, 5)")
-    with pytest.raises(NotFoundError, match="no stored image is called 'nothing'"):
+    with pytest.raises(NotFoundError, match="no image is called 'nothing'"):
         verdicts.record(connection, "image 1", "nothing", "copy", by="Ann")
     with pytest.raises(NotFoundError, match="2 images are called 'plate': ids 4, 5"):
         verdicts.record(connection, "image 1", "plate", "copy", by="Ann")

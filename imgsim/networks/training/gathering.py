@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from imgsim.images import decoding, files, preprocess
-from imgsim.images.files import Found, Refused
+from imgsim.images.files import Refused
 from imgsim.work import usable
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def _read(paths: Iterable[Path]) -> Iterator[list[Squared | Refused]]:
             yield from pool.map(_prepared, batch)
 
 
-def _prepared(item: Found | files.Ignored | Refused) -> list[Squared | Refused]:
-    if isinstance(item, files.Ignored):
+def _prepared(item: files.Item) -> list[Squared | Refused]:
+    if isinstance(item, files.Ignored | files.SpeltAlike):
         return []
     if isinstance(item, Refused):
         return [item]

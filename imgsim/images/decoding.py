@@ -12,20 +12,15 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from imgsim.images import deep, memory, mending, reasons, tiff
 from imgsim.images.files import Found, Refused
+from imgsim.images.opening import open_image
 from imgsim.images.reasons import UnfitError
 from imgsim.images.tiff import Page
 
-# Pillow loads its readers on demand, but not for an explicit list of formats.
-Image.init()
-
-FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "JPEG2000") + (
-    ("AVIF",) if features.check("avif") else ()
-)
 MAX_MEGAPIXELS = 250.0
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 DARK = 128
@@ -109,26 +104,6 @@ def decode(
                     yield from _single(file, opened, limits)
     except Exception as exc:
         yield reasons.refusal(found, exc, kind, only or 1)
-
-
-def open_image(file: BinaryIO, formats: tuple[str, ...] = FORMATS) -> ImageFile:
-    """Returns a file opened as `PIL.Image.open` does, but however large it says it is.
-
-    Pillow's own limit is a setting of the whole process, which is not ours: `decode` has one.
-
-    Raises:
-        UnidentifiedImageError: it is none of the formats.
-    """
-    file.seek(0)
-    start = file.read(16)
-    for name in formats:
-        factory, accept = Image.OPEN[name]
-        accepted = accept is None or accept(start)
-        if accepted and not isinstance(accepted, str):
-            file.seek(0)
-            with suppress(SyntaxError, IndexError, TypeError, struct.error):
-                return factory(file, "")
-    raise UnidentifiedImageError
 
 
 def _opened(file: BinaryIO) -> ImageFile:

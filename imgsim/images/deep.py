@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from imgsim.images import tiff
+from imgsim.images.opening import open_image
 from imgsim.images.tiff import ASSOCIATED, COMMON_COMPRESSIONS, FLOATING, SIGNED, UNSIGNED, Page
 
 Samples = npt.NDArray[Any]
@@ -135,7 +136,8 @@ def _turned_round(samples: Samples, count: int) -> Samples:
 
 
 def _grey(data: bytearray) -> Samples:
-    with Image.open(io.BytesIO(data), formats=["TIFF"]) as opened:
+    # Not Image.open, which refuses what Pillow thinks too large.
+    with open_image(io.BytesIO(data), ("TIFF",)) as opened:
         return np.asarray(opened)
 
 

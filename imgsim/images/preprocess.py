@@ -32,7 +32,7 @@ CROP_ASPECT = 16
 
 FINER = 4
 DARKEST, PAPER = 1, 90
-"""Percentiles of the grey levels that are taken for the blackest ink and for the paper."""
+"""Percentiles of the grey levels that count as the blackest ink and as the paper."""
 
 LEAST_CONTRAST = 64
 INKED, SPECKS, MARGIN = 160, 0.01, 0.02
@@ -40,7 +40,7 @@ LEAST_KEPT = 0.02
 
 
 def target_size(name: str, width: int, height: int) -> tuple[int, int]:
-    """Width and height in pixels to which a picture of this size is resized.
+    """Returns width and height in pixels to which a picture of this size is resized.
 
     >>> target_size("fit", 1000, 1600)
     (192, 320)
@@ -64,14 +64,14 @@ def target_size(name: str, width: int, height: int) -> tuple[int, int]:
 
 
 def prepare(name: str, image: Image.Image) -> npt.NDArray[np.uint8]:
-    """The picture's pixels, uint8, shaped (height, width) if grey or (height, width, 3) if RGB."""
+    """Returns a picture's pixels: uint8, (height, width) if grey or (height, width, 3) if RGB."""
     if name == "print":
         image = trimmed(levelled(image, max(target_size(name, *image.size))))
-    if name == "crop" and max(image.size) > CROP_ASPECT * min(image.size):
-        image = _without_far_ends(image)
-    size = target_size(name, *image.size)
+    box = _without_far_ends(image) if name == "crop" else (0, 0, *image.size)
+    size = target_size(name, box[2] - box[0], box[3] - box[1])
     if size != image.size:
-        image = image.resize(size, Image.Resampling.BILINEAR)
+        # Not cut out first: Pillow refuses to crop what is larger than its limit of 179 megapixels.
+        image = image.resize(size, Image.Resampling.BILINEAR, box)
     if name == "crop":
         left = round((image.width - CROP_SIDE) / 2)
         top = round((image.height - CROP_SIDE) / 2)
@@ -79,15 +79,15 @@ def prepare(name: str, image: Image.Image) -> npt.NDArray[np.uint8]:
     return np.asarray(image)
 
 
-def _without_far_ends(image: Image.Image) -> Image.Image:
+def _without_far_ends(image: Image.Image) -> tuple[int, int, int, int]:
     """The middle of a very long picture: resized as a whole it could fill the memory."""
     longest = CROP_ASPECT * min(image.size)
     left, top = max(0, image.width - longest) // 2, max(0, image.height - longest) // 2
-    return image.crop((left, top, image.width - left, image.height - top))
+    return left, top, image.width - left, image.height - top
 
 
 def draft_size(names: Iterable[str], width: int, height: int) -> tuple[int, int]:
-    """The size down to which a JPEG may be decoded without these preprocessings losing detail."""
+    """Returns the size down to which a JPEG may be decoded and no preprocessing loses detail."""
     sizes = []
     for name in names:
         finer = FINER if name == "print" else 2  # what is left of it when it is trimmed
@@ -96,10 +96,10 @@ def draft_size(names: Iterable[str], width: int, height: int) -> tuple[int, int]
 
 
 def levelled(image: Image.Image, side: int) -> Image.Image:
-    """The picture in grey with its paper white and its ink black, at least `side` pixels long.
+    """Returns a picture in grey, its paper white and its ink black, at least `side` pixels long.
 
-    Reduced by a whole factor meanwhile, where it is more than four times as long. A picture of
-    hardly any contrast keeps most of its levels: noise is not made to look like ink.
+    It is reduced by a whole factor where it is more than four times as long. A picture of hardly
+    any contrast keeps most of its levels, so that noise does not look like ink.
     """
     grey = image if image.mode == "L" else image.convert("L")
     factor = max(image.size) // (FINER * side)
@@ -112,9 +112,9 @@ def levelled(image: Image.Image, side: int) -> Image.Image:
 
 
 def trimmed(image: Image.Image) -> Image.Image:
-    """A grey picture without the blank margins around it, but for a narrow one.
+    """Returns a grey picture without its blank margins, but for a narrow one.
 
-    A row or a column is blank where hardly any of it is ink: specks of dirt do not count.
+    A row or a column is blank if hardly any of it is ink: specks of dirt do not count.
     """
     inked = np.asarray(image) < INKED
     edges = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 
-from PIL import UnidentifiedImageError, features
+from PIL import Image, UnidentifiedImageError, features
 
 from imgsim.images import kinds, mending, tiff
 from imgsim.images.deep import UnreadableKindError
@@ -43,6 +43,10 @@ def _reason(found: Found, exc: Exception, kind: str | None, frame: int) -> str:
     if isinstance(exc, MemoryError):
         return "not enough memory to decode it"
     start = start_of(found.path)
+    if isinstance(exc, Image.DecompressionBombError):
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+        what = kinds.read_by_start(start) or "a picture"
+        return f"too large: {what} is read up to {most:.0f} megapixels (convert it to PNG or TIFF)"
     kind = FORMAT_NAMES.get(kind or "", kind) or kinds.read_by_start(start)
     if kind is None or (kind == "AVIF" and not features.check("avif")):
         return _stranger(start)

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgsim.collection import upkeep
 from imgsim.database.connection import Connection
-from imgsim.images.files import path_text
+from imgsim.errors import ImgsimError
+from imgsim.images.files import LONGEST_PATH, path_text
 from imgsim.ingest import ingest
 from imgsim.ingest.options import Options
 from imgsim.ingest.summary import Summary
@@ -302,6 +304,46 @@ def test_bad_files_of_the_same_content_are_each_recorded(
     summary = take_in(connection, tmp_path)
     assert failed_paths(connection) == paths
     assert summary.failed == 12
+
+
+def deep_folder(root: Path, size: int) -> str:
+    """A folder whose path and the name `/a.png` have that many bytes, which nothing compresses."""
+    rng = np.random.default_rng(5)
+    path = str(root.resolve())
+    left = size - len("/a.png") - len(path.encode())
+    while left:
+        # Never so long that fewer than two bytes, a slash and a letter, are left.
+        length = left if left <= 202 else min(202, left - 2)
+        path += "/" + "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz0123456789"), length - 1))
+        left -= length
+    os.makedirs(path)
+    return path
+
+
+def test_a_path_that_no_index_holds_is_recorded_and_the_rest_goes_in(
+    connection: Connection, tmp_path: Path
+) -> None:
+    longest = deep_folder(tmp_path, LONGEST_PATH)
+    longer = deep_folder(tmp_path / "x", LONGEST_PATH + 1)
+    for number, folder in enumerate([longest, longer]):
+        write(tmp_path, f"{folder}/a.png", png(number))
+    write(tmp_path, "b.png", png(3))
+    summary = take_in(connection, tmp_path)
+    assert (summary.new, summary.failed) == (2, 1)
+    assert stored(connection) == {f"{longest}/a.png": 1, str(tmp_path.resolve() / "b.png"): 1}
+    ((path, (stage, reason)),) = failures(connection).items()
+    assert (stage, reason.partition(" (")[0]) == (
+        "scan",
+        "path too long: 2,681 bytes, the store holds 2,680",
+    )
+    assert path.startswith(str(tmp_path.resolve() / "x"))
+    assert path.endswith("/a.png#1")
+    assert (take_in(connection, tmp_path).unchanged, len(failures(connection))) == (2, 1)
+    shutil.rmtree(tmp_path / "x")
+    take_in(connection, tmp_path)
+    assert failures(connection) == {}
+    with pytest.raises(ImgsimError, match=r"a path would have 2,68\d bytes"):
+        upkeep.relocate(connection, str(tmp_path.resolve()), f"{tmp_path.resolve()}/moved")
 
 
 def test_a_16_bit_picture_and_its_8_bit_copy_are_found_alike(

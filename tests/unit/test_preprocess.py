@@ -99,6 +99,17 @@ def test_crop_of_a_very_long_picture_is_its_middle_and_fits_into_memory(
     assert pixels.max() > 180
 
 
+@pytest.mark.parametrize("size", [(90, 2000), (2000, 90)])
+def test_crop_takes_the_middle_of_what_pillow_would_not_crop(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = scene(size=size)
+    expected = prepare("crop", image)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 55_000)
+    assert size[0] * size[1] * 16 * 90 / 2000 > 2 * 55_000
+    assert np.array_equal(prepare("crop", image), expected)
+
+
 @settings(deadline=None, max_examples=50)
 @given(
     st.sampled_from(NAMES),

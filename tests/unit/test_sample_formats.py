@@ -10,7 +10,7 @@ import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import cv2
 import imagecodecs
@@ -19,10 +19,11 @@ import pytest
 import tifffile
 from PIL import Image
 
-from imgsim.images import decoding, memory
+from imgsim.images import decoding, memory, opening
 from imgsim.images.decoding import Picture
 from imgsim.images.files import Found, Refused
-from tests.pictures import file_of, scene
+from imgsim.images.stored import Content, open_picture
+from tests.pictures import ENCODED, file_of, scene
 
 # imgsim switches Pillow's warnings off; pytest switches them on again.
 pytestmark = pytest.mark.filterwarnings(r"ignore::UserWarning:PIL\.")
@@ -353,7 +354,7 @@ def test_a_tiff_of_webp_is_read_or_named_as_what_it_is(tmp_path: Path) -> None:
         assert got == ("a TIFF of a kind that cannot be read: 8 bits, 3 samples, WebP compression")
 
 
-@pytest.mark.skipif("AVIF" not in decoding.FORMATS, reason="this Pillow reads no AVIF")
+@pytest.mark.skipif("AVIF" not in opening.FORMATS, reason="this Pillow reads no AVIF")
 def test_an_avif_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.avif").write_bytes(file_of(scene(), "AVIF", quality=100))
     got = read(tmp_path / "a.avif")
@@ -399,6 +400,40 @@ def test_a_picture_counts_until_the_next_is_asked_for(
     assert budget.held == memory.decoded_size(60, 44, "RGB")
     assert list(pictures) == []
     assert budget.held == 0
+
+
+def test_what_was_taken_in_is_opened_however_large_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(file_of(scene(), "PNG"))
+    limit = 60 * 44 / 1e6 / 2
+    refused = open_picture(str(path), max_megapixels=limit)
+    assert isinstance(refused, Refused)
+    assert "too large" in refused.reason
+    stored = Content("whatever", path.stat().st_size, path.stat().st_mtime_ns)
+    assert isinstance(open_picture(str(path), 1, stored, max_megapixels=limit), Picture)
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_a_format_meets_no_limit_of_pillow_or_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).write_bytes(ENCODED[name]())
+    before = [item.image for item in decoding.decode(found(tmp_path / name)) if is_picture(item)]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    after = list(decoding.decode(found(tmp_path / name)))
+    if name.endswith(".webp"):
+        (refused,) = after
+        assert isinstance(refused, Refused)
+        assert refused.reason.startswith("too large: WebP is read up to")
+        return
+    pictures = [item.image for item in after if is_picture(item)]
+    assert len(before) == len(pictures) > 0
+    for one, other in zip(before, pictures, strict=True):
+        assert np.array_equal(np.asarray(one), np.asarray(other))
+
+
+def is_picture(item: Picture | Refused) -> TypeGuard[Picture]:
+    return isinstance(item, Picture)
 
 
 def test_decoding_leaves_the_limits_of_pillow_to_the_program_that_imports_us(

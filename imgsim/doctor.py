@@ -1,4 +1,4 @@
-"""Looks over the whole installation: what is there, what is not, and the next step for each."""
+"""Examines the whole installation: what is there, what is missing, and the next step for each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LITTLE_DISK = 2 << 30
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the examination: how it is (`ok`, `note` or `bad`), what, and what to do."""
+    """One line of the examination: its state (`ok`, `note` or `bad`), the part, and what to do."""
 
     state: str
     what: str
@@ -40,7 +40,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at everything in turn; a fault in one part does not hide the others."""
+    """Yields what there is to say of each part; a fault in one does not hide the others."""
     yield Finding(
         FINE, "imgsim", f"{__version__}, Python {platform.python_version()}, {sys.platform}"
     )
@@ -82,7 +82,7 @@ def _weights() -> Iterator[Finding]:
                 LACKING,
                 "weights",
                 f"{name}: none in {cache}",
-                "imgsim model fetch, online; imgsim's own, trained on prints, are always here: "
+                "imgsim model fetch (online); or use the weights that come with imgsim: "
                 f"--model {name}-print",
             )
 
@@ -122,7 +122,7 @@ def _target(settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(place).free
     size = f"{free / 1e9:,.1f} GB free"
     if free < LITTLE_DISK:
-        yield Finding(LACKING, "disk", size, "make room: 100,000 images take about 3 GB")
+        yield Finding(LACKING, "disk", size, "free some space: 100,000 images take about 3 GB")
     else:
         yield Finding(FINE, "disk", size)
 
@@ -138,13 +138,15 @@ def _database(opened: Connection) -> Iterator[Finding]:
         yield Finding(BROKEN, "schema", exc.message, exc.hint)
         return
     yield Finding(
-        FINE, "schema", f"{len(applied)} files applied just now" if applied else "current"
+        FINE,
+        "schema",
+        f"{counted(len(applied), 'file')} applied just now" if applied else "current",
     )
     yield from _contents(opened)
 
 
 def _openings(opened: Connection) -> Iterator[Finding]:
-    """Schemas on the search path in which others may create; a pooler that changes processes."""
+    """Warns of schemas where others may create, and of a pooler that changes processes."""
     rows = opened.execute(
         """
         select n.nspname
@@ -162,16 +164,16 @@ def _openings(opened: Connection) -> Iterator[Finding]:
         yield Finding(
             LACKING,
             "path",
-            f"others may create in the schema {name}, which is on your search_path: a function "
-            "there may run with your rights in place of the one that you mean",
+            f"others may create functions in the schema {name}, which is on your search_path: "
+            "such a function may run with your rights in place of the one you mean",
             f"have its owner revoke that: imgsim psql -c '\\dn+ {name}' shows who may",
         )
     if changes_process(opened):
         yield Finding(
             LACKING,
             "pooler",
-            "a connection pooler in transaction mode: questions are answered",
-            "ingest, and fill lists and pairs, on the server itself: see docs/server.md",
+            "a connection pooler in transaction mode, through which searches and reports work",
+            "run imgsim ingest, neighbours and pairs on the server itself: see docs/server.md",
         )
 
 
@@ -196,7 +198,7 @@ def _pgvector(opened: Connection) -> Finding:
 
 
 def judged_pgvector(version: tuple[int, ...]) -> Finding:
-    """Returns what is to be said of a pgvector: too old, not the best, or fine."""
+    """Returns whether a version of pgvector is too old, works, or is fine."""
     required, recommended = (
         ".".join(map(str, v)) for v in (REQUIRED_PGVECTOR, RECOMMENDED_PGVECTOR)
     )
@@ -231,7 +233,8 @@ def _contents(opened: Connection) -> Iterator[Finding]:
              where r.status in ('failed', 'interrupted')
                  and not exists (
                      select from imgsim.ingest_run later
-                     where later.run_id > r.run_id and later.status in ('finished', 'running')))
+                     where later.run_id > r.run_id and later.status in ('finished', 'running')
+                         and not later.arguments ? 'goes_on'))
         """
     ).fetchone()
     assert counts is not None
@@ -244,16 +247,19 @@ def _contents(opened: Connection) -> Iterator[Finding]:
         yield Finding(FINE, "books", f"{documents:,}")
     yield from _models(opened, images)
     if failed:
-        yield Finding(LACKING, "failures", f"{failed:,} files", "imgsim report failures")
+        yield Finding(LACKING, "failures", counted(failed, "file"), "imgsim report failures")
     if broken_off:
         yield Finding(
-            LACKING, "ingest", f"{broken_off} broke off", "run the same imgsim ingest again"
+            LACKING,
+            "ingest",
+            f"{counted(broken_off, 'run')} broke off",
+            "run the same imgsim ingest again",
         )
     yield from _astray(opened)
 
 
 def _astray(opened: Connection) -> Iterator[Finding]:
-    """What names images, contents or vectors that are gone, as commands before 0.2 could leave."""
+    """Yields what names images, contents or vectors that are gone, as versions before 0.2 left."""
     found = derived.counted_astray(opened)
     wrong = [
         text
@@ -268,14 +274,14 @@ def _astray(opened: Connection) -> Iterator[Finding]:
         yield Finding(
             BROKEN,
             "entries",
-            f"{', '.join(wrong)} of pictures that were removed or changed",
+            f"{', '.join(wrong)} of removed or changed pictures",
             "imgsim doctor --mend, then imgsim neighbours and imgsim pairs",
         )
     if found.groups:
         yield Finding(
             LACKING,
             "groups",
-            f"{counted(found.groups, 'group')} built with pictures that were removed since",
+            f"{counted(found.groups, 'group')} with pictures that were removed since",
             "imgsim group",
         )
 
@@ -295,14 +301,15 @@ def _models(opened: Connection, images: int) -> Iterator[Finding]:
     for name, weights, embeddings, index, k, current in rows:
         problems = {
             "imgsim ingest --model " + name + " PATH…": embeddings < images
-            and f"{images - embeddings:,} images lack a vector",
+            and f"{counted(images - embeddings, 'image lacks', 'images lack')} a vector",
             f"imgsim psql -c \"select imgsim.build_embedding_index('{name}')\"": index
             in ("missing", "invalid")
             and embeddings
             and f"its index is {index}",
             "imgsim neighbours": k and not current and "its neighbour lists are out of date",
         }
-        told = f"{name}, {weights}: {embeddings:,} vectors, index {index}"
+        called = name if weights == name else f"{name}, {weights}"
+        told = f"{called}: {counted(embeddings, 'vector')}, index {index}"
         lists = f", lists of {k}" if k and current else ""
         wrong = [(step, text) for step, text in problems.items() if text]
         if not wrong:

@@ -9,7 +9,16 @@ def counted(number: int, one: str, many: str = "") -> str:
     >>> counted(1, "image"), counted(1200, "image"), counted(2, "copy", "copies")
     ('1 image', '1,200 images', '2 copies')
     """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {noun(number, one, many)}"
+
+
+def noun(number: int, one: str, many: str = "") -> str:
+    """Returns what something is called where there are so many of it.
+
+    >>> noun(1, "row"), noun(2, "row"), noun(0, "copy", "copies")
+    ('row', 'rows', 'copies')
+    """
+    return one if number == 1 else many or one + "s"
 
 
 def score_text(similarity: float, decimals: int = 4) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from imgsim.bibliography import identifiers
 from imgsim.database.connection import Connection
-from imgsim.formats.reading import Row, TableFile, Tally, open_table
+from imgsim.database.turns import hold_models
+from imgsim.formats.reading import Row, TableFile, open_table
+from imgsim.formats.tallies import Tally, tally, total
 from imgsim.images.files import path_text
 from imgsim.images.spelling import composed
 
@@ -35,31 +37,30 @@ class Linked:
     """What came of a table of links.
 
     `changed` and `unchanged` count images; the tallies count rows, `conflicts` images that several
-    rows link differently. Nothing in a tally but `padded` and `unread` was linked.
+    rows link differently. Of the rows in tallies only those in `padded` and `unread` were linked.
     """
 
     file: TableFile
     rows: int = 0
     changed: int = 0
     unchanged: int = 0
-    padded: Tally = field(default_factory=Tally)
-    unread: Tally = field(default_factory=Tally)
-    unmatched: Tally = field(default_factory=Tally)
-    ambiguous: Tally = field(default_factory=Tally)
-    conflicts: Tally = field(default_factory=Tally)
-    unusable: Tally = field(default_factory=Tally)
+    padded: Tally = tally("ECCO id", "padded to ten digits (zeros were lost)")
+    unread: Tally = tally("value", "ignored: not a number")
+    unmatched: Tally = tally("row", "skipped: image not in the store")
+    ambiguous: Tally = tally("row", "skipped: its name fits several files")
+    conflicts: Tally = tally("image", "skipped: several rows link it differently")
+    unusable: Tally = tally("row", "skipped: no usable id or no file")
     ragged: Tally = field(default_factory=Tally)
 
     @property
     def joins_nothing(self) -> bool:
-        """Whether no row of the table names a stored image."""
+        """Returns whether no row of the table names a stored image."""
         return not self.changed + self.unchanged + self.conflicts.count + self.ambiguous.count
 
     @property
     def refused(self) -> int:
-        """How many rows or images the table does not link though it names them."""
-        tallies = (self.ambiguous, self.conflicts, self.unusable, self.ragged)
-        return sum(tally.count for tally in tallies)
+        """Returns how many rows or images were not linked although the table names them."""
+        return total((self.ambiguous, self.conflicts, self.unusable, self.ragged))
 
 
 def link(
@@ -70,7 +71,7 @@ def link(
     missing: Sequence[str] = (),
     sheet: str | None = None,
 ) -> Linked:
-    """Set document, page and illustration number of the images that a table names.
+    """Sets document, page and illustration number of the images that a table names.
 
     A file is matched by its whole path, else by the end of its path (`folder/name.jpg`,
     `name.jpg`), else by that without the ending. A value that fits several files links none. One
@@ -84,6 +85,9 @@ def link(
         connection.execute(STAGING)
         _stage(connection, linked, columns)
         connection.execute("analyze pg_temp.link_row")
+        # Before the images' paths are read: whoever moves or replaces images comes the same way.
+        # After the file was: others need not wait while it is read.
+        hold_models(connection)
         connection.execute(SPELLED)
         connection.execute("analyze pg_temp.link_spelled")
         connection.execute(MATCH)
@@ -95,14 +99,14 @@ def link(
 
 @dataclass(frozen=True)
 class Called:
-    """What stored pictures are called, and for values of a table the stored path most like each."""
+    """What stored pictures are called, and the stored path most like each value of a table."""
 
     examples: tuple[str, ...]
     nearest: tuple[tuple[str, str], ...]
 
 
 def called(connection: Connection, linked: Linked) -> Called:
-    """What stored pictures are called, for a reader whose table names none of them."""
+    """Returns what stored pictures are called, for a reader whose table names none of them."""
     paths = [
         row[0]
         for row in connection.execute(
@@ -280,7 +284,7 @@ def _number(row: Row, at: int | None, linked: Linked) -> int | None:
 
 
 def _forms(value: str) -> set[str]:
-    """How a path may stand in the store: as it is, escaped, or with Windows' separators turned.
+    """Returns how a path may be stored: as it is, escaped, or with Windows' separators turned.
 
     Accents are composed on both sides: a table is typed, a Mac's file names are not.
     """
@@ -306,7 +310,7 @@ def _update(connection: Connection, linked: Linked) -> None:
 
 
 def _agreed(connection: Connection, linked: Linked) -> Iterator[tuple[object, ...]]:
-    """Image, document, page, illustration, where the rows that name an image agree."""
+    """Yields image, document, page, illustration, where the rows that name an image agree."""
     for image_id, name, *told in connection.execute(AGREED):
         if any(values and len(values) > 1 for values in told):
             several = ["/".join(map(str, values)) for values in told if values and len(values) > 1]

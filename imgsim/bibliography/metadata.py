@@ -13,7 +13,8 @@ from imgsim.bibliography import identifiers
 from imgsim.bibliography.headings import known_columns
 from imgsim.bibliography.identifiers import DOCUMENT_COLUMNS, NUMBER_COLUMNS, YEAR_COLUMNS
 from imgsim.database.connection import Connection, Table, table
-from imgsim.formats.reading import MISSING, Row, TableFile, Tally, open_table
+from imgsim.formats.reading import MISSING, Row, TableFile, open_table
+from imgsim.formats.tallies import Tally, tally, total
 
 KEY = "ecco_id"
 ORIGINAL = "_original"
@@ -24,13 +25,13 @@ UNREAD = "_unread"
 class Findings:
     """What was met in reading the rows of a file; each tally with its first examples."""
 
-    padded: Tally = field(default_factory=Tally)
-    shortened: Tally = field(default_factory=Tally)
-    unusable: Tally = field(default_factory=Tally)
+    padded: Tally = tally("ECCO id", "padded to ten digits (zeros were lost)")
+    shortened: Tally = tally("ESTC id", "shortened; the original is in extra")
+    unusable: Tally = tally("row", "skipped: no usable ecco_id")
     ragged: Tally = field(default_factory=Tally)
-    unknown_estc: Tally = field(default_factory=Tally)
-    unread: Tally = field(default_factory=Tally)
-    inexact: Tally = field(default_factory=Tally)
+    unknown_estc: Tally = tally("ESTC id", "of an unknown form, kept unchanged")
+    unread: Tally = tally("value", "kept in extra: not a number")
+    inexact: Tally = tally("year", "read from another form; the original is in extra")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Loaded:
     @property
     def refused(self) -> int:
         """How many rows are not in the bibliography now."""
-        return self.findings.unusable.count + self.findings.ragged.count
+        return total((self.findings.unusable, self.findings.ragged))
 
 
 def load(
@@ -257,8 +258,8 @@ order by d.ecco_id
 
 
 def _spare(connection: Connection, columns: Columns) -> Tally:
-    """Keep the stored value where the file has one that cannot be read; which were kept."""
-    tally = Tally()
+    """Keeps the stored value where the file's cannot be read, and returns which were kept."""
+    spared = Tally("stored value", "kept: the file's value cannot be read")
     for column in DOCUMENT_COLUMNS:
         if column not in columns.known or (column not in NUMBER_COLUMNS and column != "estc_id"):
             continue
@@ -269,18 +270,18 @@ def _spare(connection: Connection, columns: Columns) -> Tally:
             unreadable=(UNREADABLE_ESTC if is_estc else UNREADABLE).format(column=column),
         )
         for line, ecco_id, kept, unread in connection.execute(statement.encode()):
-            tally.add(f"line {line}: {ecco_id} {column}: {kept} kept, not {unread}")
-    return tally
+            spared.add(f"line {line}: {ecco_id} {column}: {kept} kept, not {unread}")
+    return spared
 
 
 def _blanked(connection: Connection, columns: Columns) -> Tally:
-    """Which stored values a blank cell is about to replace."""
-    tally = Tally()
+    """Returns which stored values a blank cell is about to replace."""
+    blanked = Tally("stored value", "replaced by a blank cell")
     for column in columns.known:
         if column != KEY:
             for ecco_id, value in connection.execute(BLANKED.format(column=column).encode()):
-                tally.add(f"{ecco_id} {column}: {value}")
-    return tally
+                blanked.add(f"{ecco_id} {column}: {value}")
+    return blanked
 
 
 def _upsert(connection: Connection, columns: Columns) -> tuple[int, int]:
@@ -343,11 +344,11 @@ def _upsert_statement(present: Sequence[str]) -> sql.Composed:
 
 
 def _conflicts(connection: Connection, columns: Columns) -> Tally:
-    """Where rows with one id contradict each other, and which value is kept."""
-    tally = Tally()
+    """Returns where rows with one id contradict each other, and which value is kept."""
+    conflicts = Tally("value", "ignored: an earlier row has another")
     headings = {column: heading for heading, column in columns.renamed.items()}
     for ecco_id, name, kept, values in connection.execute(CONFLICTS):
         column = headings.get(name.removesuffix(ORIGINAL), name)
         others = ", ".join(value for value in values if value != kept)
-        tally.add(f"{ecco_id} {column}: {kept} kept, not {others}")
-    return tally
+        conflicts.add(f"{ecco_id} {column}: {kept} kept, not {others}")
+    return conflicts

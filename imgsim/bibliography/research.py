@@ -13,7 +13,8 @@ from psycopg import sql
 from imgsim.bibliography.keys import Joins, Rewrite, joins_of, rewriting
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError
-from imgsim.formats.reading import TableFile, Tally, is_id, open_table, unique_names
+from imgsim.formats.reading import TableFile, is_id, open_table, unique_names
+from imgsim.formats.tallies import Tally
 from imgsim.version import __version__
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsim.cli.arguments import FilePath
-from imgsim.cli.output import say, show, show_tally, warn
+from imgsim.cli.output import say, say_count, show, show_tally, warn
 from imgsim.cli.place import Place, pass_place
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.bibliography.linking import Called, Linked
@@ -66,27 +67,26 @@ def load(place: Place, files: tuple[Path, ...], missing: tuple[str, ...], sheet:
 def _report(loaded: Loaded) -> None:
     found = loaded.findings
     say(f"{loaded.file.path} ({loaded.file.kind})")
-    say(f"{loaded.new:>9,} documents new")
-    say(f"{loaded.updated:>9,} documents updated")
+    say_count(loaded.new, "book new", "books new")
+    say_count(loaded.updated, "book updated", "books updated")
     if loaded.merged:
-        say(f"{loaded.merged:>9,} rows that repeat a document, merged with it")
+        repeats = (
+            "row that repeats a book, merged with it",
+            "rows that repeat a book, merged with it",
+        )
+        say_count(loaded.merged, *repeats)
     _report_columns(loaded)
-    show_tally(found.padded, "ECCO ids had lost their zeros, padded to ten digits")
-    show_tally(found.shortened, "ESTC ids shortened, the original is in extra")
-    show_tally(found.inexact, "years read from other forms, the original is in extra")
+    show_tally(found.padded)
+    show_tally(found.shortened)
+    show_tally(found.inexact)
     show_reading(loaded.file)
-    show_tally(found.unknown_estc, "ESTC ids of an unknown form, kept as they are", loud=True)
-    show_tally(found.unread, "values are not numbers, kept in extra", loud=True)
-    show_tally(loaded.spared, "stored values kept: the file's cannot be read", loud=True)
-    show_tally(loaded.blanked, "stored values replaced by blank cells", loud=True)
-    show_tally(
-        loaded.conflicts,
-        "values contradict an earlier row",
-        loud=True,
-        few=len(loaded.conflicts.examples),
-    )
-    show_tally(found.unusable, "rows without a usable ecco_id, not loaded", loud=True)
-    show_tally(found.ragged, "rows do not fit the columns, not loaded", loud=True)
+    show_tally(found.unknown_estc, loud=True)
+    show_tally(found.unread, loud=True)
+    show_tally(loaded.spared, loud=True)
+    show_tally(loaded.blanked, loud=True)
+    show_tally(loaded.conflicts, loud=True, few=len(loaded.conflicts.examples))
+    show_tally(found.unusable, loud=True)
+    show_tally(found.ragged, loud=True)
 
 
 def _report_columns(loaded: Loaded) -> None:
@@ -107,7 +107,8 @@ def show_reading(file: TableFile) -> None:
         warn(note)
     if file.missing:
         count = sum(file.missing.values())
-        say(f"{count:>9,} cells read as missing: {', '.join(sorted(file.missing))}")
+        missing = f"read as missing: {', '.join(sorted(file.missing))}"
+        say_count(count, f"cell {missing}", f"cells {missing}")
     if file.is_blank:
         warn(f"{file.path} has a header and no rows")
 
@@ -149,17 +150,16 @@ def link(
 
 
 def _report_links(linked: Linked) -> None:
-    say(f"{linked.file.path} ({linked.file.kind}), {linked.rows:,} rows")
-    say(f"{linked.changed:>9,} images linked")
-    say(f"{linked.unchanged:>9,} images linked so already")
-    show_tally(linked.padded, "ECCO ids had lost their zeros, padded to ten digits")
+    say(f"{linked.file.path} ({linked.file.kind}), {counted(linked.rows, 'row')}")
+    say_count(linked.changed, "image linked", "images linked")
+    say_count(linked.unchanged, "image linked so already", "images linked so already")
+    show_tally(linked.padded)
     show_reading(linked.file)
-    show_tally(linked.unmatched, "rows name no stored image", loud=True)
-    show_tally(linked.unread, "values are not numbers, ignored", loud=True)
-    show_tally(linked.ambiguous, "rows fit several images, none linked", loud=True)
-    show_tally(linked.conflicts, "images are linked differently by several rows, none", loud=True)
-    show_tally(linked.unusable, "rows without a usable id or file, none linked", loud=True)
-    show_tally(linked.ragged, "rows do not fit the columns, none linked", loud=True)
+    for tally in (
+        *(linked.unmatched, linked.unread, linked.ambiguous),
+        *(linked.conflicts, linked.unusable, linked.ragged),
+    ):
+        show_tally(tally, loud=True)
 
 
 def _show_names(called: Called) -> None:

@@ -17,11 +17,11 @@ import click
 
 from imgsim.cli.arguments import FilePath
 from imgsim.errors import ImgsimError
-from imgsim.wording import counted, score_text
+from imgsim.wording import counted, noun, score_text
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Table
-    from imgsim.formats.reading import Tally
+    from imgsim.formats.tallies import Tally
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -133,14 +133,19 @@ def show_log() -> None:
         logger.addHandler(Notes())
 
 
-def show_tally(tally: Tally, meaning: str, *, loud: bool = False, few: int = FEW) -> None:
+def say_count(number: int, one: str, many: str = "") -> None:
+    """Says how many there are of something, with the numbers of several lines aligned."""
+    say(f"{number:>9,} {noun(number, one, many)}")
+
+
+def show_tally(tally: Tally, *, loud: bool = False, few: int = FEW) -> None:
     """Says how often something was met, with a few examples; says nothing if it never was."""
     if not tally.count:
         return
     if loud:
-        warn(f"{tally.count:,} {meaning}:")
+        warn(f"{tally}:")
     else:
-        say(f"{tally.count:>9,} {meaning}:")
+        say(f"{tally.count:>9,} {noun(tally.count, tally.of)} {tally.what}:")
     for example in tally.examples[:few]:
         say(f"{'':>10}{example}")
     if tally.count > few:

@@ -16,6 +16,7 @@ from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
 from imgsim.cli.verdicts import tell_unusable
 from imgsim.settings import NEIGHBOURS, SHARED, THRESHOLD, UNTRAINED
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection, Table
@@ -104,7 +105,7 @@ def overlap(place: Place, /, **given: Any) -> None:
     def title(connection: Connection, answer: Table) -> str:
         a, b = models.chosen_pair(connection, given["model_names"])
         total = len(answer.rows) if by_image else sum(row[1] for row in answer.rows)
-        return f"{a.name} and {b.name}: shared of the {k} nearest, {total:,} images"
+        return f"{a.name} and {b.name}: shared of the {k} nearest, {counted(total, 'image')}"
 
     _deliver(place, "overlap", given, title=title)
 
@@ -304,9 +305,10 @@ def verdicts(place: Place, /, **given: Any) -> None:
     def title(connection: Connection, answer: Table) -> str:
         if not answer.rows:
             none = "no pair is disputed" if given["disputed"] else "no verdicts yet"
-            return f"{none}: imgsim verdict IMAGE IMAGE VERDICT"
+            return f"{none}; to give one: imgsim verdict IMAGE IMAGE VERDICT"
         if changed := sum(row[answer.columns.index("changed_since")] for row in answer.rows):
-            warn(f"{changed:,} pairs were judged before one of their files changed")
+            pairs = counted(changed, "pair was", "pairs were")
+            warn(f"{pairs} judged before one of the files changed")
         return ""
 
     _deliver(place, "verdicts", given, title=title, computes=False)
@@ -356,9 +358,9 @@ def calibration(place: Place, /, **given: Any) -> int:
         given["labels"] = labels
         refused = labels.refused
         tell_unusable(labels.pairs)
-        show_tally(labels.repeated, "rows repeat another row, counted once")
-        for meaning, tally in labels.tallies:
-            show_tally(tally, meaning, loud=True)
+        show_tally(labels.repeated)
+        for tally in labels.tallies:
+            show_tally(tally, loud=True)
 
     def title(connection: Connection, answer: Table) -> str:
         for caution in calibration.cautions(answer):

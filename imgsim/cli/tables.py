@@ -10,6 +10,7 @@ import click
 from imgsim.cli.metadata import SOME_REFUSED, reading_options, show_reading, table_file
 from imgsim.cli.output import format_option, say, show, show_table, show_tally, warn
 from imgsim.cli.place import Place, pass_place
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.bibliography.research import ResearchTable
@@ -66,16 +67,16 @@ def load(
         )
     say(f"{file} ({loaded.file.kind})")
     unique = "no two rows share one" if loaded.key_unique else "several rows share one"
-    say(f"research.{name}: {loaded.rows:,} rows, key {loaded.key} ({unique})")
+    say(f"research.{name}: {counted(loaded.rows, 'row')}, key {loaded.key} ({unique})")
     for note in loaded.notes:
         if note not in loaded.file.notes:
             warn(note)
     show_reading(loaded.file)
     if loaded.without_key:
-        warn(f"{loaded.without_key:,} rows have no {loaded.key}")
+        warn(f"{counted(loaded.without_key, 'row has', 'rows have')} no {loaded.key}")
     if not loaded.key_unique:
         warn(f"a join by {loaded.key} multiplies rows")
-    show_tally(loaded.ragged, "rows do not fit the columns, not loaded", loud=True)
+    show_tally(loaded.ragged, loud=True)
     _report_joins(loaded)
     show_table(("column", "type"), list(zip(loaded.columns, loaded.types, strict=True)))
     return SOME_REFUSED if loaded.ragged.count or loaded.file.is_blank else 0
@@ -90,11 +91,11 @@ def _report_joins(loaded: ResearchTable) -> None:
         return
     counts = ", ".join(f"{joins.as_they_are[form]:,} {what}" for form, what in MEANINGS.items())
     (say if any(joins.as_they_are.values()) else warn)(
-        f"of {joins.keys:,} different keys name something stored: {counts}"
+        f"keys that name something stored, of {joins.keys:,} in the table: {counts}"
     )
     for form, count in joins.better.items():
         warn(
-            f"{count:,} keys would name {MEANINGS[form]} {CHANGES[form]}: "
+            f"{counted(count, 'key')} would name {MEANINGS[form]} {CHANGES[form]}: "
             f"load with --replace --key-as {form}"
         )
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsim.cli.metadata import SOME_REFUSED, table_file
-from imgsim.cli.output import say, show_tally, warn
+from imgsim.cli.output import say, say_count, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.reuse.pair_files import PairFile
-    from imgsim.reuse.verdicts import Loaded, Recorded
+    from imgsim.reuse.verdict_files import Loaded
+    from imgsim.reuse.verdicts import Recorded
 
 
 @click.command(
@@ -44,13 +45,13 @@ def verdict(
 
     In psql: select * from imgsim.verdict_pair_ecco;
     """
-    from imgsim.reuse import verdicts
+    from imgsim.reuse import verdict_files, verdicts
 
     if (file is None) != (len(images) >= 3) or (file is not None and (images or note)):
         raise click.UsageError("give IMAGE IMAGE VERDICT, or --load FILE")
     with place.connect() as connection:
         if file is not None:
-            loaded = verdicts.load(connection, file, by)
+            loaded = verdict_files.load(connection, file, by)
             _report(file, loaded)
             return SOME_REFUSED if loaded.refused else 0
         image, other, *words = images
@@ -74,14 +75,14 @@ def _tell(recorded: Recorded) -> None:
 
 def _report(file: Path, loaded: Loaded) -> None:
     say(f"{file} ({loaded.pairs.file.kind}), {counted(loaded.pairs.rows, 'row')}")
-    say(f"{loaded.added:>9,} verdicts added")
+    say_count(loaded.added, "verdict added", "verdicts added")
     if loaded.already:
         say(f"{loaded.already:>9,} already stored")
-    show_tally(loaded.repeated, "rows repeat another row, used once")
-    show_tally(loaded.outdated, "rows without a date are older than what is stored", loud=True)
+    show_tally(loaded.repeated)
+    show_tally(loaded.outdated, loud=True)
     tell_unusable(loaded.pairs)
-    for meaning, tally in loaded.tallies:
-        show_tally(tally, meaning, loud=True)
+    for tally in loaded.tallies:
+        show_tally(tally, loud=True)
     if loaded.disputed:
         verb = "is" if loaded.disputed == 1 else "are"
         disputed = counted(loaded.disputed, "pair")
@@ -89,8 +90,8 @@ def _report(file: Path, loaded: Loaded) -> None:
 
 
 def tell_unusable(pairs: PairFile) -> None:
-    """Tell of the rows of a file that name no two stored images, and of its oddities."""
+    """Says what is odd about a file, and which of its rows do not name two stored images."""
     for note in pairs.file.notes:
         warn(note)
-    for meaning, tally in pairs.tallies:
-        show_tally(tally, meaning, loud=True)
+    for tally in pairs.tallies:
+        show_tally(tally, loud=True)

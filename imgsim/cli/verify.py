@@ -91,8 +91,8 @@ def _read(connection: Connection, file: Path) -> tuple[list[Pair], int]:
     from imgsim.reuse.evidence.verification import Pair
 
     read = pair_files.read(connection, file)
-    for what, tally in read.tallies:
-        show_tally(tally, what)
+    for tally in read.tallies:
+        show_tally(tally)
     return [Pair(*pair.ids) for pair in read.pairs], read.refused
 
 

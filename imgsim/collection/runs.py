@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imgsim.database.connection import Connection
@@ -31,6 +31,36 @@ def begin(connection: Connection, arguments: Mapping[str, Any]) -> int:
         assert row is not None
         connection.execute("select pg_advisory_lock(%s, %s)", [RUNS, _number(row[0])])
     return int(row[0])
+
+
+def go_on_here(connection: Connection, run_ids: Sequence[int]) -> dict[int, int]:
+    """Records a run of this machine for each of those that were of another one.
+
+    Whether the file of an image is gone can only be seen on the machine of its run. The new run has
+    the arguments of the earlier one, which say how names are read, and `goes_on` names that one.
+
+    Returns:
+        The ids of the new runs, by those of the earlier ones.
+    """
+    rows = connection.execute(
+        """
+        insert into imgsim.ingest_run
+            (host, process_id, imgsim_version, arguments, status, finished_at)
+        select %(host)s, %(process)s, %(version)s,
+            r.arguments || jsonb_build_object('goes_on', r.run_id), 'finished', now()
+        from imgsim.ingest_run r
+        where r.run_id = any(%(runs)s) and r.host <> %(host)s
+        order by r.run_id
+        returning (arguments ->> 'goes_on')::bigint, run_id
+        """,
+        {
+            "host": socket.gethostname(),
+            "process": os.getpid(),
+            "version": __version__,
+            "runs": list(run_ids),
+        },
+    )
+    return dict(rows.fetchall())
 
 
 def settle(connection: Connection) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imgsim.bibliography.identifiers import ECCO_NAME, name_pattern
+from imgsim.collection import runs
 from imgsim.collection.images import named, rename
 from imgsim.database.connection import Connection
 from imgsim.database.turns import committed, hold_models
@@ -98,11 +99,11 @@ def missing(connection: Connection) -> list[int]:
 
 
 def relocate(connection: Connection, old: str, new: str) -> int:
-    """Rewrites the paths of images whose file or folder has moved; how many.
+    """Rewrites the paths of images whose file or folder has moved, and returns how many.
 
     A file that was renamed gets the name of its images, and the ids that it holds, from its new
     name, read by the pattern that the images were taken in with. Failures recorded under both
-    paths are kept as recorded under the new one.
+    paths are kept as recorded under the new one. The files are those of this machine from then on.
 
     Raises:
         ImgsimError: no image is under `old`, or one is stored under the new path already.
@@ -154,6 +155,7 @@ def _relocate(connection: Connection, values: dict[str, str]) -> int:
             """.encode(),  # noqa: S608
             values,
         )
+    _record_machine(connection, values)
     moved = 0
     for table in ("ingest_failure", "image"):
         moved = connection.execute(
@@ -182,6 +184,24 @@ def _refuse_too_long(connection: Connection, values: dict[str, str]) -> None:
             f"holds {LONGEST_PATH:,}",
             "give the new folders shorter names",
         )
+
+
+def _record_machine(connection: Connection, values: dict[str, str]) -> None:
+    """Records that files which were taken in on another machine are on this one now."""
+    rows = connection.execute(
+        f"select distinct run_id from imgsim.image where {UNDER} and run_id is not null",  # noqa: S608
+        values,
+    )
+    renewed = runs.go_on_here(connection, [row[0] for row in rows])
+    connection.execute(
+        f"""
+        update imgsim.image i
+        set run_id = r.here
+        from unnest(%(theirs)s::bigint[], %(ours)s::bigint[]) as r (there, here)
+        where i.run_id = r.there and {UNDER}
+        """,  # noqa: S608
+        {**values, "theirs": list(renewed), "ours": list(renewed.values())},
+    )
 
 
 def _read_name(connection: Connection, path: str) -> None:

@@ -2,7 +2,7 @@
 
 1. Turns: one process at a time at a kind of work, from before its first transaction to its end.
 2. The rows of `imgsim.model`, in order of `model_id`: `hold_models` for who replaces or removes
-   what others compute from, `share_models` for who computes from it.
+   what others compute from or links it to books, `share_models` for who computes from it.
 3. Everything else.
 
 A transaction takes the second before it reads what it relies on or deletes anything: a lock that

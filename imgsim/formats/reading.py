@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imgsim.errors import ImgsimError
 from imgsim.formats import dialect, json_records, workbooks
+from imgsim.formats.tallies import Tally
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 NULLS = frozenset({"NULL", "null", "NaN", "nan", "None", r"\N", "<NA>", "#N/A"})
 MISSING = NULLS | {"", "NA", "N/A", "n/a"}
 BATCH_ROWS = 4096
-EXAMPLES = 20
 
 # `id`, `image_id`, `ESTC ID`, `pageId`: never numbers, whatever they look like.
 _ID_NAME = re.compile(r"(?:.*[^A-Za-z0-9])?(?i:ids?)|.*[a-z0-9](?:Ids?|IDs?)|[A-Z]+ID")
@@ -40,19 +40,6 @@ class Row(NamedTuple):
 
     number: int
     values: tuple[str | None, ...]
-
-
-@dataclass
-class Tally:
-    """How often something was met, and the first examples of it."""
-
-    count: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    def add(self, example: str) -> None:
-        self.count += 1
-        if len(self.examples) < EXAMPLES:
-            self.examples.append(example)
 
 
 @dataclass(frozen=True)

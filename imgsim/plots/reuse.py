@@ -149,7 +149,7 @@ def draw_reuse(drawn: Reuse, width: str = "double", places: int | None = None) -
     page = Page(style.WIDTHS[width])
     first, last = drawn.decades[0].decade, drawn.decades[-1].decade
     when = f"{first}s" if first == last else f"{first}s to {last}s"
-    notes = [f"Pictures in a later year than the first of their group, {when}"]
+    notes = [f"In a later year than the first of their group, {when}"]
     if not drawn.has_places:
         notes.append("Places are not shown: the place of publication is not known of any of them")
     count = drawn.images

@@ -13,12 +13,13 @@ from typing import Any
 
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError
-from imgsim.formats.reading import Tally
+from imgsim.formats.tallies import Tally, first_example, tally, total
 from imgsim.networks.models import Model
 from imgsim.reuse import pair_files
 from imgsim.reuse.pair_files import NamedPair, PairFile
 from imgsim.reuse.verdicts import SAME_BLOCK, verdict_meant
 from imgsim.settings import THRESHOLD
+from imgsim.wording import counted
 
 FEW = 20
 """With fewer labelled pairs of either kind the intervals are too wide to choose by."""
@@ -38,22 +39,19 @@ class Labels:
 
     pairs: PairFile
     same: dict[tuple[int, int], bool] = field(default_factory=dict)
-    repeated: Tally = field(default_factory=Tally)
-    no_label: Tally = field(default_factory=Tally)
-    contradictions: Tally = field(default_factory=Tally)
+    repeated: Tally = tally("row", "repeated, counted once")
+    no_label: Tally = tally("row", "skipped: neither yes, no, nor a verdict")
+    contradictions: Tally = tally("row", "skipped: another row contradicts it")
 
     @property
     def refused(self) -> int:
         """Returns how many rows could not be used."""
-        return self.pairs.refused + sum(tally.count for _, tally in self.tallies)
+        return total((*self.pairs.tallies, *self.tallies))
 
     @property
-    def tallies(self) -> tuple[tuple[str, Tally], ...]:
-        """Returns what is wrong with rows that name two images, in words, with examples."""
-        return (
-            ("rows skipped: they say neither yes, no, nor a verdict", self.no_label),
-            ("rows skipped: they contradict each other", self.contradictions),
-        )
+    def tallies(self) -> tuple[Tally, ...]:
+        """Returns what is wrong with rows that name two images."""
+        return self.no_label, self.contradictions
 
 
 def read_labels(connection: Connection, path: Path) -> Labels:
@@ -79,9 +77,9 @@ def read_labels(connection: Connection, path: Path) -> Labels:
     for ids, rows in said.items():
         _settle(labels, ids, rows)
     if not labels.same:
-        examples = [e for _, t in (*pairs.tallies, *labels.tallies) for e in t.examples]
+        example = first_example((*pairs.tallies, *labels.tallies))
         raise ImgsimError(
-            f"cannot use any row of {path}" + (f": {examples[0]}" if examples else ""),
+            f"cannot use any row of {path}" + (f": {example}" if example else ""),
             "image and other must name stored pictures, and same must say yes or no",
         )
     return labels
@@ -94,10 +92,9 @@ def refuse_unusable(labels: Labels) -> None:
         ImgsimError: one cannot be used.
     """
     if labels.refused:
-        tallies = (*labels.pairs.tallies, *labels.tallies)
-        example = next(tally.examples[0] for _, tally in tallies if tally.examples)
+        example = first_example((*labels.pairs.tallies, *labels.tallies))
         raise ImgsimError(
-            f"{labels.refused:,} rows of {labels.pairs.file.path} cannot be used: {example}",
+            f"cannot use {counted(labels.refused, 'row')} of {labels.pairs.file.path}: {example}",
             "correct them, or remove them from the file",
         )
 
@@ -176,8 +173,8 @@ def cautions(answer: Table) -> list[str]:
     said = []
     if min(same, labelled - same) < FEW:
         said.append(
-            f"the intervals are too wide to choose a threshold: of the labelled pairs {same:,} are "
-            f"of one block and {labelled - same:,} are not, and {FEW} of each are needed"
+            f"the intervals are too wide to choose a threshold: labelled are {same:,} from one "
+            f"block and {labelled - same:,} others; {FEW} of each are needed"
         )
     for score, (of_score, _) in counts.items():
         if of_score < labelled:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imgsim.database.connection import Connection
-from imgsim.formats.reading import TableFile, Tally, open_table
+from imgsim.formats.reading import TableFile, open_table
+from imgsim.formats.tallies import Tally, tally, total
 
 ENDS = ("image", "other")
 SEVERAL = 9
@@ -38,25 +39,20 @@ class PairFile:
     file: TableFile
     rows: int = 0
     pairs: list[NamedPair] = field(default_factory=list)
-    unknown: Tally = field(default_factory=Tally)
-    ambiguous: Tally = field(default_factory=Tally)
-    one_image: Tally = field(default_factory=Tally)
+    unknown: Tally = tally("row", "skipped: image not in the store")
+    ambiguous: Tally = tally("row", "skipped: its name fits several images")
+    one_image: Tally = tally("row", "skipped: both images are the same")
     ragged: Tally = field(default_factory=Tally)
 
     @property
     def refused(self) -> int:
-        """How many rows name no two stored images."""
-        return sum(tally.count for _, tally in self.tallies)
+        """Returns how many rows do not name two stored images."""
+        return total(self.tallies)
 
     @property
-    def tallies(self) -> tuple[tuple[str, Tally], ...]:
-        """What is wrong with rows, in words, and with which."""
-        return (
-            ("rows name an image that is not stored, left out", self.unknown),
-            ("rows fit several images, left out", self.ambiguous),
-            ("rows name one image twice, left out", self.one_image),
-            ("rows do not fit the columns, left out", self.ragged),
-        )
+    def tallies(self) -> tuple[Tally, ...]:
+        """Returns what is wrong with rows."""
+        return self.unknown, self.ambiguous, self.one_image, self.ragged
 
 
 def read(

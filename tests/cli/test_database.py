@@ -221,7 +221,7 @@ def test_the_doctor_says_how_to_mend_an_index_and_the_step_mends_it(
     [
         (
             "delete from imgsim.embedding_resnet18 where image_id = 1",
-            "1 images lack a vector",
+            "1 image lacks a vector",
             "imgsim ingest --model resnet18",
         ),
         (
@@ -231,7 +231,7 @@ def test_the_doctor_says_how_to_mend_an_index_and_the_step_mends_it(
         ),
         (
             "insert into imgsim.ingest_failure (path, stage, reason) values ('a', 'read', 'b')",
-            "1 files",
+            "1 file",
             "imgsim report failures",
         ),
         (

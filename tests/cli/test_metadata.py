@@ -40,10 +40,10 @@ def test_load_tells_what_it_did_and_ends_with_the_coverage(
     assert answer.code == 0
     told = squeezed(answer.err)
     assert f"{tmp_path / 'm.csv'} (CSV with ;)" in told
-    assert "2 documents new" in told
-    assert "1 ECCO ids had lost their zeros, padded to ten digits:" in told
+    assert "2 books new" in told
+    assert "1 ECCO id padded to ten digits (zeros were lost):" in told
     assert "1700104 is 0001700104" in told
-    assert "1 documents updated" in told
+    assert "1 book updated" in told
     assert "images without a document 1 a" in squeezed(answer.out)
     assert "documents without images 2 0001700104" in squeezed(answer.out)
 
@@ -52,7 +52,7 @@ def test_load_ends_with_3_when_rows_could_not_be_used(imgsim: Imgsim, tmp_path: 
     (tmp_path / "m.csv").write_text("ecco_id,year\nabc,1\n0001700105,2\n0001700105,3\n1,2,3\n")
     answer = imgsim("metadata", "load", tmp_path / "m.csv")
     assert answer.code == 3
-    assert "note: 1 rows without a usable ecco_id, not loaded:" in answer.err
+    assert "note: 1 row skipped: no usable ecco_id:" in answer.err
     assert "line 2: abc" in answer.err
     assert "0001700105 year: 2 kept, not 3" in answer.err
     assert "line 5: 3 cells for 2 columns" in answer.err
@@ -112,7 +112,7 @@ def test_link_sets_the_books_of_the_prints(
     answer = imgsim("metadata", "link", prints / "illustrations.csv", *columns)
     assert answer.code == 0
     assert "3 images linked" in squeezed(answer.err)
-    assert "note: 2,296 rows name no stored image:" in answer.err
+    assert "note: 2,296 rows skipped: image not in the store:" in answer.err
     assert "images with a document 3 v01_img001" in squeezed(answer.out)
     assert "images without a document 1 elsewhere" in squeezed(answer.out)
     again = imgsim("metadata", "link", prints / "illustrations.csv", *columns)
@@ -197,7 +197,9 @@ def test_table_load_says_what_the_key_names_and_how_it_would_name_more(
     (tmp_path / "t.csv").write_text("image,class\ni_b_003-500.jpg,animal\n")
     load = ("table", "load", tmp_path / "t.csv", "--name", "t", "--key", "image")
     told = " ".join(squeezed(imgsim(*load).err))
-    assert "of 1 different keys name something stored: 0 a picture's name, 0 a page" in told
+    assert (
+        "keys that name something stored, of 1 in the table: 0 a picture's name, 0 a page" in told
+    )
     assert "load with --replace --key-as name" in told
     told = " ".join(squeezed(imgsim(*load, "--replace", "--key-as", "name").err))
-    assert "stored: 1 a picture's name, 0 a page (page_id), 0 a book" in told
+    assert "in the table: 1 a picture's name, 0 a page (page_id), 0 a book" in told

@@ -61,8 +61,8 @@ def test_a_table_with_bad_rows_is_code_3_and_each_is_told(imgsim: Imgsim, tmp_pa
     file.write_text("image,other,verdict\n1,2,copy\n1,nothing,copy\n1,3,alike\n2,1,copy\n")
     answer = imgsim("verdict", "--load", file)
     assert answer.code == 3
-    assert "        1 verdicts added\n" in answer.err
-    assert "note: 1 rows name an image that is not stored, left out:\n" in answer.err
+    assert "        1 verdict added\n" in answer.err
+    assert "note: 1 row skipped: image not in the store:\n" in answer.err
     assert "          line 3: nothing\n" in answer.err
     assert "          line 4: alike\n" in answer.err
     assert "          line 5: as line 2\n" in answer.err
@@ -105,7 +105,7 @@ def test_an_exported_table_begins_with_the_columns_that_are_loaded(
 def test_the_report_of_verdicts_can_be_of_the_disputed_only(
     imgsim: Imgsim, connection: Connection
 ) -> None:
-    assert "no verdicts yet: imgsim verdict" in imgsim("report", "verdicts").err
+    assert "no verdicts yet; to give one: imgsim verdict" in imgsim("report", "verdicts").err
     verdicts.record(connection, "1", "2", "copy", by="Ann")
     assert "no pair is disputed" in imgsim("report", "verdicts", "--disputed").err
     verdicts.record(connection, "3", "4", "copy", by="Ann")
@@ -146,7 +146,7 @@ def test_calibration_says_in_words_what_the_table_comes_to(
     assert {row["labelled"] for row in rows} == {"3"}
     assert {row["score"] for row in rows} == {"resnet50", "resnet50 normalised"}
     assert "resnet50 at 0.94: " in answer.err
-    assert "1 are of one block and 2 are not" in answer.err
+    assert "1 from one block and 2 others" in answer.err
     assert "no labelled pair is verified yet: imgsim verify" in answer.err
     assert "not of all pairs" in answer.err
     labels = tmp_path / "labels.csv"

@@ -193,7 +193,7 @@ def test_labels_that_cannot_be_used_are_told_of(connection: Connection, tmp_path
     ]
     assert labels.no_label.examples == ["line 6: perhaps", "line 7: blank"]
     assert labels.pairs.unknown.examples == ["line 8: none"]
-    with pytest.raises(ImgsimError, match=r"5 rows of .* cannot be used: line 8: none"):
+    with pytest.raises(ImgsimError, match=r"cannot use 5 rows of .*: line 8: none"):
         reports.calibration(connection, labels=file)
     assert reports.calibration(connection, labels=labels).rows
     file.write_text("image,other,same\n1,2,perhaps\n")
@@ -230,6 +230,6 @@ def test_in_words_it_says_what_094_means_and_what_to_take() -> None:
         "evidence: no threshold reaches a precision of 0.95 on these pairs",
     ]
     few, unverified, caution = calibration.cautions(answer)
-    assert few.endswith("12 are of one block and 28 are not, and 20 of each are needed")
+    assert few.endswith("12 from one block and 28 others; 20 of each are needed")
     assert unverified == "evidence is known for 28 of 40 pairs: imgsim verify"
     assert "not of all pairs" in caution

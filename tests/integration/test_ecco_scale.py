@@ -146,12 +146,12 @@ def test_loading_counts_every_row(ecco: Ecco) -> None:
     repeated = [Document(n) for n in (*REPEATED_EQUAL, *REPEATED_OTHERWISE)]
     first = [book for book in LOADED if book.number not in IN_LATIN_1]
     padded = sum(book.lost_zeros for book in first)
-    assert f"{in_first:,} documents new" in said
-    assert f"{len(IN_LATIN_1):,} documents new" in said
-    assert f"{len(repeated)} rows that repeat a document, merged with it" in said
-    assert f"{padded:,} ECCO ids had lost their zeros, padded to ten digits:" in said
-    assert f"note: {len(REPEATED_OTHERWISE)} values contradict an earlier row:" in said
-    assert f"note: {len(UNUSABLE)} rows without a usable ecco_id, not loaded:" in said
+    assert f"{in_first:,} books new" in said
+    assert f"{len(IN_LATIN_1):,} books new" in said
+    assert f"{len(repeated)} rows that repeat a book, merged with it" in said
+    assert f"{padded:,} ECCO ids padded to ten digits (zeros were lost):" in said
+    assert f"note: {len(REPEATED_OTHERWISE)} values ignored: an earlier row has another:" in said
+    assert f"note: {len(UNUSABLE)} rows skipped: no usable ecco_id:" in said
     assert any("is not UTF-8" in line for line in said)
     assert not [line for line in said if "are no number" in line or "do not fit" in line]
 

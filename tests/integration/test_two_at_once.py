@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ import psycopg
 import pytest
 from PIL import Image
 
+from imgsim import doctor
+from imgsim.bibliography import linking
 from imgsim.collection import derived, runs, upkeep
 from imgsim.collection.writing import Record, Writer
 from imgsim.database import connection as database
@@ -140,10 +143,20 @@ def change(connection: Connection) -> None:
     assert writer.write([record], []) == {}
 
 
+def link(connection: Connection) -> None:
+    """What `imgsim metadata link` does with a table that names every image, in falling order."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "links.csv")
+        rows = "".join(f"/scans/{image},{image % 3 + 1:010}\n" for image in range(COUNT, 0, -1))
+        file.write_text(f"file,book\n{rows}")
+        linking.link(connection, file, linking.LinkColumns("file", "book"))
+
+
 COMMANDS: dict[str, tuple[Command, int]] = {
     "ingest of a changed file": (change, 2),
     "remove": (lambda c: derived.remove(c, [REMOVED], with_verdicts=True), 1),
     "relocate": (lambda c: upkeep.relocate(c, "/scans", "/moved"), 1),
+    "metadata link": (link, 1),
     "neighbours": (lambda c: neighbours.bring_up_to_date(c, models.stored(c), K), 1),
     "pairs": (lambda c: pairs.bring_up_to_date(c, models.stored(c), THRESHOLD), 1),
     "verify": (
@@ -572,6 +585,37 @@ def test_a_file_that_another_machine_took_in_is_no_moved_one_here(
     (tmp_path / "before.png").rename(tmp_path / "after.png")
     summary = take_in(connection, tmp_path)
     assert (summary.moved, summary.duplicate) == (moved, 1 - moved)
+
+
+def test_files_of_another_machine_are_of_this_one_once_relocated(
+    connection: Connection, tmp_path: Path, draw: Draw
+) -> None:
+    folder, pattern = tmp_path / "scans", r"(?P<ecco_id>\d{10})_.*"
+    folder.mkdir()
+    draw(1).save(folder / "0000000001_a.png")
+    draw(2).save(tmp_path / "left.png")
+    ingest(connection, [tmp_path], Options(wanted=(FAST,), pattern=pattern))
+    connection.execute("update imgsim.ingest_run set host = 'elsewhere'")
+    folder.rename(tmp_path / "mounted")
+    assert upkeep.relocate(connection, str(folder), str(tmp_path / "mounted")) == 1
+    hosts = connection.execute(
+        "select i.name, r.host = 'elsewhere', r.arguments ->> 'name_pattern'"
+        " from imgsim.image i join imgsim.ingest_run r using (run_id) order by i.name"
+    ).fetchall()
+    assert hosts == [("0000000001_a", False, pattern), ("left", True, pattern)]
+    (tmp_path / "mounted" / "0000000001_a.png").rename(tmp_path / "0000000001_b.png")
+    assert take_in(connection, tmp_path).moved == 1
+
+
+def test_an_ingest_that_broke_off_is_told_of_after_a_relocation_too(
+    settings: Settings, connection: Connection, tmp_path: Path, draw: Draw
+) -> None:
+    draw(1).save(tmp_path / "a.png")
+    take_in(connection, tmp_path)
+    connection.execute("update imgsim.ingest_run set host = 'elsewhere', status = 'failed'")
+    upkeep.relocate(connection, str(tmp_path), str(tmp_path))
+    told = [finding.detail for finding in doctor.examine(settings) if finding.what == "ingest"]
+    assert told == ["1 run broke off"]
 
 
 def test_a_relocated_file_is_read_by_its_new_name_with_failures_under_both_paths(

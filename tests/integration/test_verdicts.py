@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,7 +16,7 @@ from imgsim.collection import derived, upkeep
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError, NotFoundError
 from imgsim.ingest.options import Options
-from imgsim.reuse import verdicts
+from imgsim.reuse import pair_files, verdict_files, verdicts
 from imgsim.settings import Settings
 from tests.store import FAST
 from tests.vectors import clustered, store
@@ -123,7 +124,7 @@ def test_a_table_goes_in_once_however_often_it_is_loaded(
         "image 4,/scans/3,Copy,,,",
         "9,/scans/8,same-subject,,Ben,2026-03-02T10:00:00+01:00",
     )
-    loaded = verdicts.load(connection, file, "Zoe")
+    loaded = verdict_files.load(connection, file, "Zoe")
     assert (loaded.added, loaded.already, loaded.refused) == (3, 0, 0)
     assert stored(connection) == [
         (1, 2, "same block", "worn, and\nretouched", "Ann"),
@@ -133,7 +134,7 @@ def test_a_table_goes_in_once_however_often_it_is_loaded(
     at = connection.execute("select at from imgsim.verdict order by verdict_id").fetchall()
     assert at[0][0] == datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
     assert at[2][0] == datetime.datetime(2026, 3, 2, 9, tzinfo=datetime.UTC)
-    again = verdicts.load(connection, file, "Zoe")
+    again = verdict_files.load(connection, file, "Zoe")
     assert (again.added, again.already) == (0, 3)
     assert len(stored(connection)) == 3
 
@@ -141,7 +142,7 @@ def test_a_table_goes_in_once_however_often_it_is_loaded(
 def test_a_spreadsheets_table_is_read_too(connection: Connection, tmp_path: Path) -> None:
     file = tmp_path / "excel.csv"
     file.write_bytes("\ufeffOther;Image;Verdict;By\r\nimage 1;image 2;plate;Zoë\r\n".encode())
-    assert verdicts.load(connection, file).added == 1
+    assert verdict_files.load(connection, file).added == 1
     assert stored(connection) == [(1, 2, "same block", None, "Zoë")]
 
 
@@ -165,7 +166,7 @@ def test_good_rows_go_in_and_the_others_are_told_with_line_and_reason(
         "image 9,image 8,unrelated,,Ann,",
         "image 9,image 8,unrelated,,Ben,",
     )
-    loaded = verdicts.load(connection, file, "Zoe")
+    loaded = verdict_files.load(connection, file, "Zoe")
     assert stored(connection) == [
         (1, 2, "copy", None, "Ann"),
         (8, 9, "unrelated", None, "Ben"),
@@ -184,12 +185,36 @@ def test_good_rows_go_in_and_the_others_are_told_with_line_and_reason(
     assert loaded.refused == 10
 
 
+def test_a_row_whose_image_is_removed_while_the_file_is_read_is_told_and_the_others_go_in(
+    connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = table(
+        tmp_path / "verdicts.csv",
+        "image 1,image 2,copy,,Ann,",
+        "image 3,image 2,copy,,Ann,",
+        "image 3,image 4,copy,,Ann,",
+    )
+    read = pair_files.read
+
+    def removed_meanwhile(*arguments: Any) -> pair_files.PairFile:
+        found = read(*arguments)
+        derived.remove(connection, [1, 4])
+        return found
+
+    monkeypatch.setattr(pair_files, "read", removed_meanwhile)
+    loaded = verdict_files.load(connection, file)
+    assert stored(connection) == [(2, 3, "copy", None, "Ann")]
+    assert (loaded.added, loaded.refused) == (1, 2)
+    assert loaded.removed.examples == ["line 2: id 1", "line 4: id 4"]
+    assert str(loaded.removed) == "2 rows skipped: an image was removed meanwhile"
+
+
 def test_a_file_without_a_column_it_needs_changes_nothing(
     connection: Connection, tmp_path: Path
 ) -> None:
     file = table(tmp_path / "v.csv", "image 1,image 2,copy", header="image,with,verdict")
     with pytest.raises(ImgsimError, match="has no column other") as caught:
-        verdicts.load(connection, file)
+        verdict_files.load(connection, file)
     assert caught.value.hint == "the first line must name image, other, verdict"
     assert stored(connection) == []
 
@@ -198,9 +223,9 @@ def test_loading_an_old_table_does_not_undo_a_change_of_mind(
     connection: Connection, tmp_path: Path
 ) -> None:
     file = table(tmp_path / "v.csv", "image 1,image 2,copy,Ann", header="image,other,verdict,by")
-    verdicts.load(connection, file)
+    verdict_files.load(connection, file)
     verdicts.record(connection, "image 1", "image 2", "same block", by="Ann")
-    again = verdicts.load(connection, file)
+    again = verdict_files.load(connection, file)
     assert again.added == 0
     assert again.outdated.examples == ["line 2: Ann has since said same block"]
     assert pair(connection, 1, 2) == ("same block", False, 1, "Ann: same block")
@@ -210,7 +235,9 @@ def test_a_table_of_the_past_stands_before_what_was_said_since(
     connection: Connection, tmp_path: Path
 ) -> None:
     verdicts.record(connection, "image 1", "image 2", "same block", by="Ann")
-    verdicts.load(connection, table(tmp_path / "v.csv", "image 1,image 2,copy,,Ann,1999-01-01"))
+    verdict_files.load(
+        connection, table(tmp_path / "v.csv", "image 1,image 2,copy,,Ann,1999-01-01")
+    )
     assert pair(connection, 1, 2) == ("same block", False, 1, "Ann: same block")
 
 

@@ -412,12 +412,12 @@ def test_the_doctor_tells_of_a_pooler_that_changes_processes(
 def test_the_doctor_warns_where_others_may_create_on_the_path(
     anywhere: Callable[..., Answer], store: str, reader: str
 ) -> None:
-    assert "others may create" not in anywhere("--database", store, "doctor").out
+    assert "others may create functions" not in anywhere("--database", store, "doctor").out
     with psycopg.connect(store, autocommit=True) as admin:
         admin.execute("grant create on schema public to reader")
     told = anywhere("--database", store, "doctor").out
-    assert "others may create in the schema public" in told
-    assert "others may create" not in anywhere("--database", reader, "doctor").out
+    assert "others may create functions in the schema public" in told
+    assert "others may create functions" not in anywhere("--database", reader, "doctor").out
 
 
 def test_a_full_server_is_told_as_full(

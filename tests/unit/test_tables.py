@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsim.errors import ImgsimError
-from imgsim.formats.reading import MISSING, TableFile, Tally, open_table, unique_names
+from imgsim.formats.reading import MISSING, TableFile, open_table, unique_names
+from imgsim.formats.tallies import Tally
 
 Rows = list[tuple[str | None, ...]]
 Write = Callable[..., Path]

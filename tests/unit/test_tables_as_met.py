@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from imgsim.bibliography.headings import known_columns
 from imgsim.errors import ImgsimError
-from imgsim.formats.reading import Tally, open_table
+from imgsim.formats.reading import open_table
+from imgsim.formats.tallies import Tally
 
 Rows = list[tuple[str | None, ...]]
 

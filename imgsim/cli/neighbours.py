@@ -38,7 +38,7 @@ def neighbours(place: Place, k: int, names: tuple[str, ...], method: str, device
     pictures are compared with all; after an interruption it resumes.
     """
     from imgsim.networks import models
-    from imgsim.similarity import neighbours as lists
+    from imgsim.similarity import stored_lists
 
     with place.connect() as connection:
         chosen = models.chosen(connection, names) if names else models.stored(connection)
@@ -46,7 +46,9 @@ def neighbours(place: Place, k: int, names: tuple[str, ...], method: str, device
         for model in chosen:
             count = filled.get(model.name)
             done = "already up to date" if count is None else f"{counted(count, 'list')} computed"
-            say(f"{model.name}: {done}{_found_how(lists.state_of(connection, model).recall)}")
+            say(
+                f"{model.name}: {done}{_found_how(stored_lists.state_of(connection, model).recall)}"
+            )
     if not chosen:
         say("the store is empty; add pictures first: imgsim ingest FOLDER")
 

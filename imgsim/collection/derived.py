@@ -17,7 +17,7 @@ from imgsim.database.turns import committed, hold_models
 from imgsim.errors import ImgsimError
 from imgsim.networks.models import stored
 from imgsim.reuse import verdicts
-from imgsim.similarity import neighbours, pairs
+from imgsim.similarity import neighbours, pairs, stored_lists
 from imgsim.wording import counted
 
 
@@ -59,7 +59,7 @@ def drop(connection: Connection, ids: Sequence[int]) -> None:
             sql.SQL("delete from imgsim.{} where image_id = any(%s)").format(sql.Identifier(table)),
             [gone],
         )
-    neighbours.forget_lists_of(connection, gone)
+    stored_lists.forget_lists_of(connection, gone)
     pairs.forget_pairs_of(connection, gone)
     connection.execute(
         "delete from imgsim.verification where image_id = any(%s) or other_id = any(%s)",
@@ -88,7 +88,7 @@ def remove(connection: Connection, image_ids: Sequence[int], *, with_verdicts: b
         ImgsimError: scholars have judged them, and `with_verdicts` is not given.
     """
     ids = sorted(set(image_ids))
-    before: dict[int, neighbours.State] = {}
+    before: dict[int, stored_lists.State] = {}
 
     def work() -> int:
         hold_models(connection)
@@ -101,7 +101,7 @@ def remove(connection: Connection, image_ids: Sequence[int], *, with_verdicts: b
         else:
             refuse_judged(connection, ids)
         for model in stored(connection):
-            before[model.model_id] = neighbours.state_of(connection, model)
+            before[model.model_id] = stored_lists.state_of(connection, model)
             # Pairs depend on their two images alone: the others stay as current as they were.
             pairs.stay_current(connection, model, ids)
         drop(connection, ids)

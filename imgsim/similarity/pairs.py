@@ -17,16 +17,16 @@ from psycopg import sql
 
 from imgsim.database.connection import Connection
 from imgsim.database.copying import copy_columns
-from imgsim.database.session import only_reads
-from imgsim.database.turns import committed, share_models, turn
+from imgsim.database.turns import committed, share_models
 from imgsim.errors import ImgsimError
 from imgsim.networks.models import Model
 from imgsim.settings import THRESHOLD
 from imgsim.similarity.comparison.products import Multiplied, OnProcessor
 from imgsim.similarity.comparison.reaching import Found, Reaching
 from imgsim.similarity.comparison.vectors import Vectors
-from imgsim.similarity.revisions import ChangedMeanwhileError, removed_meanwhile, unchanged_since
+from imgsim.similarity.revisions import removed_meanwhile, renew, unchanged_since
 from imgsim.similarity.stored_vectors import read_vectors
+from imgsim.wording import counted
 from imgsim.work import Progress, silent
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ COMMITTED = 4096
 
 
 class TooManyPairsError(ImgsimError):
-    """So many pairs reach the threshold that they are not worth storing."""
+    """More pairs reach the threshold than are worth storing."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class State:
     of_revision: int | None
 
     def is_current(self, threshold: float) -> bool:
-        """Whether the pairs are those of the vectors, from that threshold or a lower one."""
+        """Returns whether pairs are those of the vectors, from that threshold or a lower one."""
         stored = self.threshold
         return self.of_revision == self.revision and stored is not None and stored <= threshold
 
@@ -81,20 +81,16 @@ def bring_up_to_date(
     """
     if not 0 < threshold <= 1:
         raise ImgsimError(f"the threshold is {threshold}", "give one above 0, up to 1")
-    behind = [m for m in models if not _state_of(connection, m).is_current(threshold)]
-    if not behind or (may_be_old and only_reads(connection)):
-        return {}  # what is stored is read as it is; SQL warns where it is older than the images
-    filled: dict[str, int] = {}
-    for model in behind:
-        with turn(connection, "imgsim.pair", model.model_id):
-            while not (state := _state_of(connection, model)).is_current(threshold):
-                try:
-                    filling = _Filling(connection, model, state, threshold, at_most)
-                    filled[model.name] = filling.run(on_progress, multiply)
-                    break
-                except ChangedMeanwhileError:
-                    continue
-    return filled
+
+    def fill(model: Model) -> int:
+        state = state_of(connection, model)
+        return _Filling(connection, model, state, threshold, at_most).run(on_progress, multiply)
+
+    return renew(
+        *(connection, models, "imgsim.pair", may_be_old),
+        is_current=lambda model: state_of(connection, model).is_current(threshold),
+        fill=fill,
+    )
 
 
 def forget_pairs_of(connection: Connection, image_ids: Sequence[int]) -> None:
@@ -132,7 +128,12 @@ def stay_current(connection: Connection, model: Model, removed: Sequence[int]) -
     )
 
 
-def _state_of(connection: Connection, model: Model) -> State:
+def state_of(connection: Connection, model: Model) -> State:
+    """Returns what a model's stored pairs are true for.
+
+    Raises:
+        NotFoundError: the model was removed meanwhile.
+    """
     row = connection.execute(
         """
         select m.revision, s.threshold, s.revision
@@ -163,7 +164,7 @@ class _Filling:
         self._complete_from = _thresholds(connection, model, self._vectors)
 
     def run(self, on_progress: Progress, multiply: Multiplied) -> int:
-        """Compare block by block; how many pairs the model has then."""
+        """Compares block by block, and returns how many pairs the model has then."""
         is_left = self._complete_from > self._threshold
         done, left = np.flatnonzero(~is_left), np.flatnonzero(is_left)
         comparisons = len(left) * (2 * len(done) + len(left) - 1) // 2
@@ -190,7 +191,7 @@ class _Filling:
         self._mark(ids)
 
     def _found(self, reaching: Reaching, start: int, end: int, room: int) -> Found:
-        """The pairs of a block that are not stored yet."""
+        """Returns the pairs of a block that are not stored yet."""
         parts = [Found.none()]
         for part in reaching.before(start, end):
             parts.append(part.taken(part.similarity < self._stored_from(part)))
@@ -198,14 +199,14 @@ class _Filling:
             if room < 0:
                 committed(self._connection, self._undo)
                 raise TooManyPairsError(
-                    f"more than {self._at_most:,} pairs of {self._model.name} reach "
+                    f"more than {counted(self._at_most, 'pair')} of {self._model.name} reach "
                     f"{self._threshold:g} (weights: {self._model.weights}); nothing was changed",
-                    "raise --threshold, or --at-most if there is room for so many",
+                    "raise --threshold, or --at-most if there is room for that many",
                 )
         return Found.joined(parts)
 
     def _stored_from(self, found: Found) -> npt.NDArray[np.float64]:
-        """From which similarity the pairs of these images are stored already."""
+        """Returns from which similarity the pairs of these images are stored already."""
         ends = (self._vectors.rows_of(ids) for ids in (found.row_ids, found.column_ids))
         return np.maximum(*(self._complete_from[rows] for rows in ends))
 
@@ -288,7 +289,7 @@ class _Filling:
 
 
 def _thresholds(connection: Connection, model: Model, vectors: Vectors) -> npt.NDArray[np.float64]:
-    """From which threshold each vector's pairs are stored; infinity where it is to be compared."""
+    """Returns from which threshold each vector's pairs are stored; infinity if not compared."""
     known: dict[int, float] = dict(
         connection.execute(
             "select image_id, threshold from imgsim.pair_image where model_id = %s",

@@ -15,7 +15,7 @@ from imgsim.database import connection as database
 from imgsim.database.connection import Connection
 from imgsim.networks import models
 from imgsim.settings import Settings
-from imgsim.similarity import neighbours, pairs
+from imgsim.similarity import exact_lists, neighbours, pairs, stored_lists
 from imgsim.similarity.stored_vectors import read_vectors
 from imgsim.work import Progress
 from tests.vectors import Vectors, brute_force, clustered, put, store
@@ -26,7 +26,7 @@ THRESHOLD = 0.9
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "COMMITTED", 20)
+    monkeypatch.setattr(exact_lists, "COMMITTED", 20)
     monkeypatch.setattr(pairs, "COMMITTED", 20)
 
 
@@ -83,7 +83,7 @@ def replace_content(
             ),
             [ids],
         )
-        neighbours.forget_lists_of(connection, ids)
+        stored_lists.forget_lists_of(connection, ids)
         pairs.forget_pairs_of(connection, ids)
         connection.execute(
             "update imgsim.model set revision = revision + 1, last_removal = revision + 1"
@@ -126,7 +126,7 @@ def test_any_course_of_changes_and_interruptions_leads_where_a_fresh_start_does(
                 continue
         neighbours.bring_up_to_date(connection, [model], k)
         pairs.bring_up_to_date(connection, [model], threshold)
-        length = neighbours.state_of(connection, model).k
+        length = stored_lists.state_of(connection, model).k
         assert length
         check(connection, model, length, threshold)
 
@@ -214,7 +214,7 @@ def test_lists_through_the_index_carry_their_recall_and_give_way_to_exact_ones(
     model = store(connection, "m", clustered(300, 32))
     connection.execute("select imgsim.build_embedding_index('m')")
     assert neighbours.bring_up_to_date(connection, [model], K, method="hnsw") == {"m": 300}
-    recall = neighbours.state_of(connection, model).recall
+    recall = stored_lists.state_of(connection, model).recall
     assert recall is not None
     assert 0.9 < recall <= 1
     assert neighbours.bring_up_to_date(connection, [model], K, method="hnsw") == {}
@@ -271,4 +271,4 @@ def test_the_recall_kept_with_lists_of_the_index_is_the_share_of_true_neighbours
     share = sum(len(set(others) & set(truth[image])) for image, others in lists) / 2000
     assert len(lists) == 200
     assert share < 0.95
-    assert neighbours.state_of(connection, model).recall == pytest.approx(share, abs=0.001)
+    assert stored_lists.state_of(connection, model).recall == pytest.approx(share, abs=0.001)

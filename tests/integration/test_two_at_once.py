@@ -38,7 +38,7 @@ from imgsim.reuse import evidence, groups, verdicts
 from imgsim.reuse.evidence import features, verification
 from imgsim.reuse.evidence.verification import Pair
 from imgsim.settings import Settings
-from imgsim.similarity import neighbours, pairs
+from imgsim.similarity import exact_lists, neighbours, pairs
 from tests import reuse
 from tests.store import FAST
 from tests.vectors import brute_force, clustered, store
@@ -302,7 +302,7 @@ def test_lists_of_others_are_right_after_a_removal_that_came_between_two_of_thei
     filled: models.Model,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(neighbours, "COMMITTED", 4)
+    monkeypatch.setattr(exact_lists, "COMMITTED", 4)
     pause = Pause(2)
     one = start(settings, COMMANDS["neighbours"][0], pause.prepare)
     assert pause.reached.wait(PATIENCE)

@@ -1,0 +1,74 @@
+"""What all reports share: the group `imgsim report`, their options, and how they are delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgsim.cli.arguments import Similarity
+from imgsim.cli.output import deliver, say, warn_untrained
+from imgsim.cli.place import Place
+from imgsim.cli.progress import progress_line
+from imgsim.settings import SHARED, THRESHOLD, UNTRAINED
+
+if TYPE_CHECKING:
+    from imgsim.database.connection import Connection, Table
+
+k_option = click.option("-k", type=click.IntRange(1, 1000), default=SHARED, show_default=True)
+models_option = click.option(
+    "--model", "model_names", multiple=True, metavar="NAME", help="[default: all in the store]"
+)
+model_option = click.option("--model", metavar="NAME", help="[default: resnet50, or what there is]")
+threshold_option = click.option(
+    "--threshold",
+    type=Similarity(0, 1, min_open=True),
+    default=THRESHOLD,
+    show_default=True,
+    help="The least similarity (cosine) of two like pictures.",
+)
+
+
+@click.group()
+def report() -> None:
+    """Show reports; each is also a view or function in SQL."""
+
+
+def deliver_report(
+    place: Place,
+    name: str,
+    given: dict[str, Any],
+    *,
+    title: Callable[[Connection, Table], str] = lambda connection, answer: "",
+    computes: bool = True,
+) -> None:
+    """Asks for one report, and prints it or writes it where the options say."""
+    from imgsim import reports
+
+    format_: str | None = given.pop("format_")
+    output: Path | None = given.pop("output")
+    force: bool = given.pop("force")
+    if computes:
+        given["on_progress"] = progress_line("comparing by")
+    with place.connect() as connection:
+        answer = reports.REPORTS[name](connection, **given)
+        heading = title(connection, answer)
+        _warn_of_untrained(connection, name)
+    if output is None and format_ in (None, "table"):
+        if heading or not answer.rows:
+            say(heading or "nothing to report")
+        if not answer.rows:
+            return
+    deliver(answer, format_, output, force)
+
+
+def _warn_of_untrained(connection: Connection, name: str) -> None:
+    from imgsim.networks import models
+
+    if name in ("coverage", "evidence", "failures", "groups", "recall", "reuse", "verdicts"):
+        return
+    for model in models.stored(connection):
+        if model.weights == UNTRAINED:
+            warn_untrained(model.name)

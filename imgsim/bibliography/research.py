@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from psycopg import sql
 
@@ -16,6 +17,7 @@ from imgsim.errors import ImgsimError
 from imgsim.formats.reading import TableFile, is_id, open_table, unique_names
 from imgsim.formats.tallies import Tally
 from imgsim.version import __version__
+from imgsim.wording import counted
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 LONGEST_NAME = 63  # bytes, in PostgreSQL
@@ -55,7 +57,7 @@ def load(
     missing: Sequence[str] = (),
     sheet: str | None = None,
 ) -> ResearchTable:
-    """Bring a CSV, TSV or Parquet file into the table `research.<name>`, indexed by its key.
+    """Loads a CSV, TSV or Parquet file into the table `research.<name>`, indexed by its key.
 
     The key and all ids are text; another column is `integer` or `double precision` if every value
     in it is such a number, written without leading zeros. One transaction: the whole file, or
@@ -74,44 +76,62 @@ def load(
     if not NAME.fullmatch(name):
         raise ImgsimError(
             f"{name!r} cannot be the name of a table",
-            f"take lower-case letters, digits and underscores: {_suggestion(name)}",
+            f"use lower-case letters, digits and underscores: {_suggestion(name)}",
         )
-    file = open_table(path, missing, sheet)
+    layout = _layout(open_table(path, missing, sheet), key, key_as)
+    with connection.transaction():
+        _make_room(connection, name, replace)
+        loaded = _fill(connection, name, layout)
+        _record(connection, loaded)
+    return loaded
+
+
+class _Layout(NamedTuple):
+    """The columns that a file gets as a table, which of them is the key, and what it is made of."""
+
+    file: TableFile
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+    key: str
+    rewrite: Rewrite | None
+
+
+def _layout(file: TableFile, key: str, key_as: str | None) -> _Layout:
     at_key = file.position(key, "give one of these with --key")
     rewrite = rewriting(at_key, key_as) if key_as else None
     names = file.columns
     if rewrite:
         names = unique_names((*names, f"{names[at_key]}_original"))[0]
     columns, notes = column_names(names)
-    key = columns[at_key]
+    return _Layout(file, columns, notes, columns[at_key], rewrite)
+
+
+def _fill(connection: Connection, name: str, layout: _Layout) -> ResearchTable:
+    file, columns, notes, key, rewrite = layout
+    _create(connection, name, columns)
+    kinds = [Kind(column == key or is_id(column)) for column in columns]
+    if rewrite:
+        kinds[-1] = Kind(must_be_text=True)  # the key as the file has it
     ragged = Tally()
-    with connection.transaction():
-        _make_room(connection, name, replace)
-        _create(connection, name, columns)
-        kinds = [Kind(column == key or is_id(column)) for column in columns]
-        if rewrite:
-            kinds[-1] = Kind(must_be_text=True)
-        rows = _copy(connection, name, file, kinds, ragged, rewrite)
-        types = tuple(kind.name for kind in kinds)
-        _set_types(connection, name, columns, types)
-        key_unique, without_key = _index(connection, name, key)
-        loaded = ResearchTable(
-            *(name, file, columns, types, key, key_unique, rows, without_key),
-            notes=(*file.notes, *notes),
-            ragged=ragged,
-            joins=joins_of(connection, _table(name), key),
-        )
-        _record(connection, loaded)
-    return loaded
+    rows = _copy(connection, name, file, kinds, ragged, rewrite)
+    types = tuple(kind.name for kind in kinds)
+    _set_types(connection, name, columns, types)
+    key_unique, without_key = _index(connection, name, key)
+    return ResearchTable(
+        *(name, file, columns, types, key, key_unique, rows, without_key),
+        notes=(*file.notes, *notes),
+        ragged=ragged,
+        joins=joins_of(connection, _table(name), key),
+    )
 
 
 def listed(connection: Connection) -> Table:
-    """The research tables that are there: name, key, rows, columns, source and when."""
+    """Returns the research tables: name, key, rows, columns, source and when."""
     return table(connection, "select * from imgsim.research_status", {})
 
 
 def column_names(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names as PostgreSQL can hold them, and notes on those that had to be changed."""
+    """Returns the names as PostgreSQL can hold them, and notes on those that were changed."""
     held: list[str] = []
     notes: list[str] = []
     for number, name in enumerate(names, 1):
@@ -132,7 +152,7 @@ class Kind:
         self._any = False
 
     def see(self, text: str) -> None:
-        """Take note of one more value."""
+        """Takes note of one more value."""
         self._any = True
         if INTEGER in self.can_be and not _is_integer(text):
             self.can_be.remove(INTEGER)
@@ -169,7 +189,7 @@ def _suggestion(name: str) -> str:
 
 
 def _make_room(connection: Connection, name: str, replace: bool) -> None:
-    """See that the name is free, and with `replace` make it so.
+    """Checks that the name is free, and with `replace` makes it so.
 
     Raises:
         ImgsimError: a table has it, and is not to be replaced or was not loaded by imgsim.
@@ -191,12 +211,12 @@ def _make_room(connection: Connection, name: str, replace: bool) -> None:
     source, rows = row
     if source is None:
         raise ImgsimError(
-            f"research.{name} is there already, and was not loaded by imgsim",
+            f"research.{name} exists already, and was not loaded by imgsim",
             "give another --name, or drop it in psql",
         )
     if not replace:
         raise ImgsimError(
-            f"research.{name} is there already: {rows:,} rows from {source}",
+            f"research.{name} exists already: {counted(rows, 'row')} from {source}",
             "give another --name, or --replace",
         )
     connection.execute(sql.SQL("drop table {}").format(_table(name)))
@@ -217,7 +237,7 @@ def _copy(
     ragged: Tally,
     rewrite: Rewrite | None,
 ) -> int:
-    """Stream the rows in as text, and see which type would hold each column; how many rows."""
+    """Streams the rows in as text, noting which type would hold each column; returns how many."""
     rows = 0
     with connection.cursor().copy(sql.SQL("copy {} from stdin").format(_table(name))) as copy:
         for row in file.rows(ragged):
@@ -233,7 +253,7 @@ def _copy(
 def _set_types(
     connection: Connection, name: str, columns: Sequence[str], types: Sequence[str]
 ) -> None:
-    """Give the columns their types, all at once: PostgreSQL writes the table anew."""
+    """Gives the columns their types, all at once: PostgreSQL rewrites the table each time."""
     changes = [
         sql.SQL("alter column {0} type {1} using {0}::{1}").format(
             sql.Identifier(column), sql.SQL(type_)
@@ -248,7 +268,7 @@ def _set_types(
 
 
 def _index(connection: Connection, name: str, key: str) -> tuple[bool, int]:
-    """Index the key; whether no two rows share one, and how many rows have none."""
+    """Indexes the key; returns whether no two rows share one, and how many rows have none."""
     column = sql.Identifier(key)
     counted = connection.execute(
         sql.SQL("select count(*) - count({0}), count({0}), count(distinct {0}) from {1}").format(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from imgsim.cli.arguments import FilePath
 from imgsim.cli.output import say
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
+
+if TYPE_CHECKING:
+    from imgsim.networks.training import Plan
 
 BEGIN_RATE, GO_ON_RATE = 1.5e-3, 3e-4
 
@@ -104,9 +108,8 @@ def train(
     network is a model of the store; embed with it by `imgsim ingest --model NAME PATH…`.
     """
     from imgsim import settings
-    from imgsim.cli.epochs import Shown
     from imgsim.networks import models
-    from imgsim.networks.training import Plan, clear, train
+    from imgsim.networks.training import Plan
     from imgsim.networks.training.loop import Recipe
 
     with place.connect() as connection:
@@ -128,12 +131,22 @@ def train(
     )
     kept = folder or settings.data_home() / "training" / name
     plan = Plan(recipe, kept.absolute(), begun_with, taught_by, device, precision, fresh)
+    _train(place, name, plan, paths)
+
+
+def _train(place: Place, name: str, plan: Plan, paths: tuple[Path, ...]) -> None:
+    """Trains by a plan, and stores the network as a model."""
+    from imgsim.cli.epochs import Shown
+    from imgsim.networks import models
+    from imgsim.networks.training import clear, train
+
+    # No connection is held meanwhile: a training takes hours, and the server may be restarted.
     trained = train(plan, paths, Shown())
     with place.connect() as connection:
-        wanted = models.Wanted(
-            name, architecture, str(trained.weights), training=trained.provenance
-        )
+        weights = str(trained.weights)
+        wanted = models.Wanted(name, plan.recipe.architecture, weights, training=trained.provenance)
         added = models.ensure(connection, wanted)
+    # Only now: until the model is stored, the same command can go on from the checkpoints.
     clear(plan.folder)
     say(
         f"{added.name}: {added.architecture}, {added.dimension} dimensions, {added.preprocess}; "

@@ -149,7 +149,7 @@ def test_a_research_table_is_loaded_listed_and_replaced(
     assert "page_number integer" in squeezed(answer.out)
     again = imgsim(*load, "ecco_id")
     assert again.code == 1
-    assert "research.places is there already" in again.err
+    assert "research.places exists already" in again.err
     replaced = imgsim(*load, "ecco_id", "--replace")
     assert replaced.code == 0
     assert "note: a join by ecco_id multiplies rows" in replaced.err

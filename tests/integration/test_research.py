@@ -153,7 +153,7 @@ def test_an_existing_table_is_replaced_only_when_asked(
 ) -> None:
     research.load(connection, write("k,v\na,1\n", "one.csv"), "t", "k")
     two = write("k,w\nb,2\nc,3\n", "two.csv")
-    with pytest.raises(ImgsimError, match=r"research\.t is there already: 1 rows from .*one\.csv"):
+    with pytest.raises(ImgsimError, match=r"research\.t exists already: 1 row from .*one\.csv"):
         research.load(connection, two, "t", "k")
     research.load(connection, two, "t", "k", replace=True)
     assert connection.execute("select k, w from research.t order by k").fetchall() == [

@@ -11,6 +11,7 @@ from imgsim.cli.arguments import Similarity
 from imgsim.cli.output import format_option, show, warn, warn_untrained
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
+from imgsim.wording import score_text
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Table
@@ -55,6 +56,7 @@ def similar(
     select * from imgsim.similar('NAME', model => 'resnet50', k => 10);
     """
     from imgsim.networks import models
+    from imgsim.reuse import negatives
     from imgsim.similarity import search
 
     question = search.Question(image, k, threshold, exact, other_documents_only)
@@ -73,6 +75,11 @@ def similar(
                 connection, question, query, model, len(answer.rows)
             ):
                 warn(reason)
+        if positive := negatives.positive_of(connection, query, chosen[0]):
+            warn(
+                f"{image} looks like a negative of {positive.name}: with black and white exchanged "
+                f"the two are of one block (similarity {score_text(positive.similarity)})"
+            )
     if format_ != "table":
         show(_stacked(answers), format_)
     elif len(answers) == 1:

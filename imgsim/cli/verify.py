@@ -63,6 +63,8 @@ def verify(
         if images:
             compared = evidence.compare(connection, images[0], images[1], turned, again)
             _tell(images, compared.judgement, compared.stored)
+            if compared.judgement.relation in ("unrelated", "undecided"):
+                _tell_of_a_negative(connection, *images)
             return 0
         refused = 0
         if file is not None:
@@ -120,6 +122,17 @@ def _tell(images: tuple[str, ...], judged: Judgement, stored: bool) -> None:
             click.echo(f"the part in {image}: {box} (left, top, right, bottom, in pixels)")
     if stored:
         say(f"see it: imgsim plot overlay {' '.join(images)}")
+
+
+def _tell_of_a_negative(connection: Connection, image: str, other: str) -> None:
+    from imgsim.reuse import negatives
+
+    if judged := negatives.judged_turned_round(connection, image, other):
+        sure = min(judged.probability, MOST_SURE)
+        warn(
+            "one of the two looks like a negative; with its black and white exchanged: "
+            f"{judged.relation} (probability {sure:.3f})"
+        )
 
 
 def _summarise(connection: Connection, verified: Verified) -> None:

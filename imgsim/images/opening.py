@@ -22,8 +22,9 @@ class _Tiff(TiffImageFile):
     """A TIFF that is loaded without Pillow's second look at its size."""
 
     def load_prepare(self) -> None:
-        if self._im is None:
-            self._im = Image.core.new(self.mode, self._tile_size)  # type: ignore[attr-defined]
+        size = getattr(self, "_tile_size", None)  # Pillow before 11.1 has none, and does not look
+        if self._im is None and size:
+            self._im = Image.core.new(self.mode, size)  # type: ignore[attr-defined]
         ImageFile.load_prepare(self)
 
 

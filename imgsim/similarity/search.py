@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 from pgvector import HalfVector
+from PIL.Image import Image
 
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError
@@ -159,7 +160,26 @@ def similar(connection: Connection, question: Question, query: Query, model: mod
     Raises:
         ImgsimError: the file cannot be decoded, or the model's weights cannot be had.
     """
+    if query.file is not None:
+        return nearest(connection, question, _embed(query.file, model), model)
+    return _ranked(connection, question, model, "imgsim.similar(%(query)s::bigint", query.image_id)
+
+
+def nearest(
+    connection: Connection,
+    question: Question,
+    vector: npt.NDArray[np.float32],
+    model: models.Model,
+) -> Table:
+    """Returns the stored images nearest to a vector, as `similar` does."""
+    return _ranked(connection, question, model, "imgsim.nearest(%(query)s", HalfVector(vector))
+
+
+def _ranked(
+    connection: Connection, question: Question, model: models.Model, call: str, query: object
+) -> Table:
     values: dict[str, object] = {
+        "query": query,
         "model": model.name,
         "k": question.k,
         "min_similarity": question.min_similarity,
@@ -168,36 +188,40 @@ def similar(connection: Connection, question: Question, query: Query, model: mod
     }
     options = """
         model => %(model)s, k => %(k)s, min_similarity => %(min_similarity)s,
-        other_documents_only => %(other_documents_only)s, exact => %(exact)s
+        other_documents_only => %(other_documents_only)s, exact => %(exact)s)
     """
-    if query.file is None:
-        call = f"imgsim.similar(%(query)s::bigint, {options})"
-        values["query"] = query.image_id
-    else:
-        call = f"imgsim.nearest(%(query)s, {options})"
-        values["query"] = HalfVector(_embed(query.file, model))
     return table(
         connection,
-        f"select {COLUMNS} from {call} s join imgsim.image_ecco i using (image_id) order by s.rank",  # noqa: S608
+        f"select {COLUMNS} from {call}, {options} s "  # noqa: S608
+        "join imgsim.image_ecco i using (image_id) order by s.rank",
         values,
     )
 
 
 def _embed(file: Found, model: models.Model) -> npt.NDArray[np.float32]:
     from imgsim.images import decoding
-    from imgsim.images.preprocess import draft_size, prepare
-    from imgsim.networks import embedding
+    from imgsim.images.preprocess import draft_size
 
     picture = next(
         decoding.decode(file, lambda w, h: draft_size([model.preprocess], w, h)),
     )
     if isinstance(picture, Refused):
         raise ImgsimError(f"cannot read {file.path}: {picture.reason}", "give another image")
-    device = embedding.choose_device()
+    return embed(picture.image, model)
+
+
+def embed(image: Image, model: models.Model) -> npt.NDArray[np.float32]:
+    """Returns the vector of a picture in mode L or RGB.
+
+    Raises:
+        WeightsError: the model's weights cannot be had.
+    """
+    from imgsim.images.preprocess import prepare
+    from imgsim.networks import embedding
+
     network = models.network_of(model)
-    embedder = embedding.Embedder({model.name: network}, device)
-    pixels = prepare(model.preprocess, picture.image)
-    (vector,) = embedder.embed([pixels], [model.name])[model.name]
+    embedder = embedding.Embedder({model.name: network}, embedding.choose_device())
+    (vector,) = embedder.embed([prepare(model.preprocess, image)], [model.name])[model.name]
     return np.asarray(vector)
 
 

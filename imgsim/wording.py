@@ -1,5 +1,14 @@
 """Figures in words: how numbers are shown to readers."""
 
+from __future__ import annotations
+
+DECIMALS = 7
+"""With so many decimals similarities are stored, compared with a threshold, and written to files.
+
+Equal ones are equal then, and rank by id; and what a file says can be asked for. `imgsim.cosine`
+states it again in SQL.
+"""
+
 ALL_BUT_EQUAL = 0.9999999
 
 
@@ -19,6 +28,15 @@ def noun(number: int, one: str, many: str = "") -> str:
     ('row', 'rows', 'copies')
     """
     return one if number == 1 else many or one + "s"
+
+
+def figure(number: float) -> float:
+    """Returns a number as files and programs get it: in each format the same.
+
+    >>> figure(2 / 3), figure(0.94), figure(float("inf"))
+    (0.6666667, 0.94, inf)
+    """
+    return round(number, DECIMALS)
 
 
 def score_text(similarity: float, decimals: int = 4) -> str:

@@ -12,7 +12,7 @@
 --
 -- `proposed` marks the lowest threshold whose precision reaches `wanted`, `assured` the lowest at
 -- which the lower end of its interval does too.
--- needs: verdict_pair, pair_scores, wilson
+-- needs: verdict_pair, pair_scores, wilson, require_between
 create or replace function imgsim.calibration(
     models text[] default null,
     wanted double precision default 0.95,
@@ -41,10 +41,7 @@ language plpgsql
 stable
 as $$
 begin
-    if step is null or step < 0.0001 or step > 1 then
-        raise exception 'the step is %, and must be from 0.0001 to 1', step
-            using errcode = 'invalid_parameter_value';
-    end if;
+    perform imgsim.require_between('step', step, 0.0001, 1), imgsim.require_between('wanted', wanted, 0, 1);
     if image_ids is null then
         select array_agg(v.image_id), array_agg(v.other_id), array_agg(v.one_block)
         into image_ids, other_ids, same

@@ -1,5 +1,6 @@
 -- Every image with the book it comes from; the bibliographic columns are null where none is known.
 --   select name, ecco_full_title, publication_year from imgsim.image_ecco limit 20;
+-- needs: file_link
 create or replace view imgsim.image_ecco as
 select
     i.image_id,
@@ -20,6 +21,7 @@ select
     d.publication_country,
     d.document_type,
     d.sub_category,
-    d.authors
+    d.authors,
+    imgsim.file_link(i.path) as link
 from imgsim.image i
 left join imgsim.ecco_document d using (ecco_id);

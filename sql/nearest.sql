@@ -2,6 +2,7 @@
 --   select * from imgsim.nearest(
 --       (select embedding from imgsim.embedding_resnet50 where image_id = 7), 'resnet50', k => 5);
 --
+-- Every similarity is that of `imgsim.cosine`, and `min_similarity` is compared with it.
 -- With `min_similarity` the answer is complete: every image at or above it (the first k, if k is
 -- given), found by comparing with all. Without, the k nearest (10) come from the HNSW index, or
 -- exactly with `exact => true`; where a filter leaves the index short of k, it is exact as well.
@@ -13,8 +14,9 @@
 -- `earlier_only` only books published before it are searched. All this happens inside the search.
 --
 -- The vector comes in as a variable and ranks with the bare operator: so, and only so, the index
--- is used, on every shard too.
--- needs: model_named, image_ecco, search_width, default_model, backgrounds, normalised
+-- is used, on every shard too. It proposes; `imgsim.cosine` decides, and equal ones are in the order
+-- of `image_id`, as in the stored lists.
+-- needs: model_named, image_ecco, search_width, default_model, backgrounds, normalised, cosine, require_k, require_between
 create or replace function imgsim.nearest(
     query @vector@.halfvec,
     model text default imgsim.default_model(),
@@ -40,7 +42,8 @@ language plpgsql
 as $$
 declare
     m imgsim.model := imgsim.model_named(model);
-    wanted integer := coalesce(k, case when min_similarity is null then 10 end);
+    -- No more than a billion, to which something can be added.
+    wanted integer := coalesce(case when k > 1e9 then 1e9 else k end, case when min_similarity is null then 10 end);
     width integer := imgsim.search_width(wanted);
     book imgsim.image_ecco;
     conditions text[] := '{}';
@@ -48,11 +51,22 @@ declare
     ranking text;
     ef_search_before text := current_setting('hnsw.ef_search', true);
     iterative_scan_before text := current_setting('hnsw.iterative_scan', true);
+    -- How far pgvector's distance may be off, which adds up in single precision: by n 2^-24 for its
+    -- product and as much for its norms (Higham, Accuracy and Stability of Numerical Algorithms, 3.1),
+    -- and some more for the rounding to seven decimals.
+    off double precision := (m.dimension + 8) * 2::double precision ^ -23;
+    furthest double precision := coalesce(1 - min_similarity + off, 'infinity');
+    -- So many more than wanted are looked at: beyond them there are seldom any so nearly equal.
+    spare constant integer := 64;
     ids bigint[];
     distances double precision[];
+    similarities double precision[];
 begin
-    if wanted < 1 then
-        raise exception 'k is %, and must be at least 1', wanted using errcode = 'invalid_parameter_value';
+    if k is not null then
+        perform imgsim.require_k(k);
+    end if;
+    if min_similarity is not null then
+        perform imgsim.require_between('min_similarity', min_similarity, -1, 1);
     end if;
     if query_image_id is not null then
         conditions := conditions || 'e.image_id <> $2'::text;
@@ -73,27 +87,19 @@ begin
         joins := 'join imgsim.image i using (image_id) '
             'left join imgsim.ecco_document d on d.ecco_id = i.ecco_id';
     end if;
-    -- Filled in below: the order, where the bare operator takes the index and anything else
-    -- compares with all; and how many to take. The index ranks by vectors that were rounded once
-    -- more, so nearly equal ones may come in another order: all that it collected are ranked by
-    -- their stored vectors. Their order is `distance + 0`, because they come sorted by `distance`
-    -- as far as the planner knows.
+    -- Filled in below: the order, where the bare operator takes the index and anything else compares
+    -- with all; and how many to take. `distance + 0`, because they come sorted by `distance` as far
+    -- as the planner knows.
     ranking := format(
-        'select array_agg(n.image_id order by n.distance, n.image_id),
-                array_agg(n.distance order by n.distance, n.image_id)
+        'select array_agg(c.image_id order by c.distance + 0), array_agg(c.distance order by c.distance + 0)
          from (
-             select c.image_id, c.distance
-             from (
-                 select e.image_id, e.embedding operator(@vector@.<=>) $1 as distance
-                 from imgsim.%I e %s
-                 where %s
-                 order by %%s, e.image_id
-                 limit %%s
-             ) c
-             order by c.distance + 0, c.image_id
+             select e.image_id, e.embedding operator(@vector@.<=>) $1 as distance
+             from imgsim.%I e %s
+             where %s
+             order by %%s, e.image_id
              limit $4
-         ) n
-         where $5 is null or 1 - n.distance >= $5',
+         ) c
+         where c.distance <= $5',
         m.embedding_table, joins, coalesce(nullif(array_to_string(conditions, ' and '), ''), 'true'));
 
     if min_similarity is null and not exact then
@@ -101,9 +107,9 @@ begin
         set local hnsw.iterative_scan = strict_order;
         -- Two fewer than collected, the image itself and one that sorting reads ahead: for one
         -- more the index would search on.
-        execute format(ranking, 'e.embedding operator(@vector@.<=>) $1', greatest(wanted, width - 2))
+        execute format(ranking, 'e.embedding operator(@vector@.<=>) $1')
             into ids, distances
-            using query, query_image_id, book.ecco_id, wanted, min_similarity,
+            using query, query_image_id, book.ecco_id, greatest(wanted, width - 2), furthest,
                 book.work_id, book.publication_year;
         if ef_search_before is not null then
             execute format('set local hnsw.ef_search = %s', ef_search_before);
@@ -111,23 +117,47 @@ begin
         end if;
     end if;
     if coalesce(cardinality(ids), 0) < wanted or wanted is null or exact or min_similarity is not null then
-        execute format(ranking, '(e.embedding operator(@vector@.<=>) $1) + 0', '$4')
+        execute format(ranking, '(e.embedding operator(@vector@.<=>) $1) + 0')
             into ids, distances
-            using query, query_image_id, book.ecco_id, wanted, min_similarity,
+            using query, query_image_id, book.ecco_id, wanted + spare, furthest,
                 book.work_id, book.publication_year;
+        -- Are even the last of these as near as the k-th may be in truth, so are perhaps others.
+        if distances[wanted + spare] <= distances[wanted] + 2 * off then
+            execute format(ranking, '(e.embedding operator(@vector@.<=>) $1) + 0')
+                into ids, distances
+                using query, query_image_id, book.ecco_id, null::integer, distances[wanted] + 2 * off,
+                    book.work_id, book.publication_year;
+        end if;
     end if;
+    execute format(
+        'select array_agg(r.image_id order by r.similarity desc, r.image_id),
+                array_agg(r.similarity order by r.similarity desc, r.image_id)
+         from (
+             select c.image_id, c.similarity
+             from (
+                 select e.image_id, imgsim.cosine(e.embedding, $1) as similarity
+                 from imgsim.%I e
+                 where e.image_id = any($2)
+             ) c
+             where $3 is null or c.similarity >= $3
+             order by c.similarity desc, c.image_id
+             limit $4
+         ) r',
+        m.embedding_table)
+        into ids, similarities
+        using query, ids, min_similarity, wanted;
 
     return query
     with known as materialized (
         select b.image_id, b.background
         from imgsim.backgrounds(m.model_id, ids || query_image_id) b
     )
-    select r.rank::integer, i.image_id, i.name, 1 - r.distance, i.ecco_id, i.page_number, i.path,
+    select r.rank::integer, i.image_id, i.name, r.similarity, i.ecco_id, i.page_number, i.path,
         imgsim.normalised(
-            1 - r.distance,
+            r.similarity,
             (select q.background from known q where q.image_id = query_image_id),
             o.background)
-    from unnest(ids, distances) with ordinality as r (image_id, distance, rank)
+    from unnest(ids, similarities) with ordinality as r (image_id, similarity, rank)
     join imgsim.image i using (image_id)
     left join known o on o.image_id = i.image_id
     order by r.rank;

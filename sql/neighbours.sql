@@ -7,7 +7,7 @@
 -- searched anew with `imgsim.similar`: through its HNSW index, or exactly with `exact => true`.
 -- `normalised` is the similarity read against both images' backgrounds, where neighbour lists are
 -- stored (`imgsim.normalised`).
--- needs: require_neighbours, require_pairs, nearest, image_ecco, model_named, default_model, background, normalised
+-- needs: require_k, require_neighbours, require_pairs, nearest, image_ecco, model_named, default_model, background, normalised
 create or replace function imgsim.neighbours(
     model text default imgsim.default_model(),
     k integer default null,
@@ -45,6 +45,9 @@ declare
     chosen imgsim.model := imgsim.model_named(model);
     candidates text;
 begin
+    if k is not null then
+        perform imgsim.require_k(k);
+    end if;
     if min_similarity is not null then
         perform imgsim.require_pairs(model, min_similarity);
         candidates := '

@@ -21,9 +21,6 @@ declare
     a smallint := imgsim.require_neighbours(model_a, k);
     b smallint := imgsim.require_neighbours(model_b, k);
 begin
-    if k < 1 then
-        raise exception 'k is %, and must be at least 1', k using errcode = 'invalid_parameter_value';
-    end if;
     return query
     with counted as (
         select

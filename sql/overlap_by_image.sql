@@ -25,9 +25,6 @@ declare
     a smallint := imgsim.require_neighbours(model_a, k);
     b smallint := imgsim.require_neighbours(model_b, k);
 begin
-    if k < 1 then
-        raise exception 'k is %, and must be at least 1', k using errcode = 'invalid_parameter_value';
-    end if;
     return query
     with both_lists as (
         select n.image_id, n.other_id, count(*) = 2 as in_both, bool_or(n.model_id = a) as in_a

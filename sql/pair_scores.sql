@@ -4,7 +4,7 @@
 --
 -- Computed from the vectors, whether the pairs are stored or not. The scores are called `resnet50`,
 -- `resnet50 normalised`, … and `evidence`.
--- needs: model_named, background, normalised
+-- needs: model_named, background, normalised, cosine
 create or replace function imgsim.pair_scores(
     image_ids bigint[],
     other_ids bigint[],
@@ -32,7 +32,7 @@ begin
                 from imgsim.neighbour_list l
                 where l.model_id = $3 and (l.image_id = any($1) or l.image_id = any($2))
             ), compared as materialized (
-                select p.image_id, p.other_id, p.place, 1 - (v.embedding operator(@vector@.<=>) w.embedding) as cosine
+                select p.image_id, p.other_id, p.place, imgsim.cosine(v.embedding, w.embedding) as cosine
                 from unnest($1, $2) with ordinality as p (image_id, other_id, place)
                 join vector v on v.image_id = p.image_id
                 join vector w on w.image_id = p.other_id

@@ -4,7 +4,7 @@
 -- One row for each width of the search (ef_search); `used` marks the one that `similar` takes for
 -- this k. `milliseconds` and `exact_milliseconds` are medians of one ranking, inside the server.
 -- The sample is the same every time.
--- needs: model_named, search_width, default_model
+-- needs: model_named, search_width, default_model, require_k
 create or replace function imgsim.recall(
     model text default imgsim.default_model(),
     k integer default 10,
@@ -51,9 +51,7 @@ declare
          ) n',
         m.embedding_table);
 begin
-    if k < 1 or sample < 1 then
-        raise exception 'k and sample must be at least 1' using errcode = 'invalid_parameter_value';
-    end if;
+    perform imgsim.require_k(k), imgsim.require_k(sample, 'sample');
     execute format(
         'select array_agg(q.image_id)
          from (select e.image_id from imgsim.%I e order by md5(e.image_id::text) limit $1) q',

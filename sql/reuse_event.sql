@@ -6,6 +6,7 @@
 -- printed first. `gap` is the years since the last appearance before in another book. `is_first`
 -- and `is_last` mark the members of the earliest and of the latest year that is known. `edition`
 -- and `printer` are further columns of the metadata, where they have been loaded with it.
+-- needs: file_link
 create or replace view imgsim.reuse_event as
 with document as (
     select
@@ -48,7 +49,9 @@ select
     d.language_primary,
     d.gatherings,
     d.document_type,
-    d.sub_category
+    d.sub_category,
+    i.path,
+    imgsim.file_link(i.path) as link
 from imgsim.group_member m
 join imgsim.image i using (image_id)
 left join imgsim.ecco_document d using (ecco_id)

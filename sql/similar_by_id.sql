@@ -2,7 +2,7 @@
 -- Where its neighbour list is stored, exact, as old as the vectors, and long enough, the k nearest
 -- are read from it.
 --   select s.* from unnest(array[7, 9]) as q (id) cross join lateral imgsim.similar(q.id, k => 3) s;
--- needs: nearest, neighbour, model_named, default_model
+-- needs: nearest, neighbour, model_named, default_model, require_k
 create or replace function imgsim.similar(
     id bigint,
     model text default imgsim.default_model(),
@@ -34,6 +34,7 @@ declare
     similarities double precision[];
     normalised_similarities double precision[];
 begin
+    perform imgsim.require_k(wanted);
     if min_similarity is null
         and not (exact or other_documents_only or other_works_only or earlier_only)
     then

@@ -5,7 +5,7 @@
 -- Images are exact: the nearest of each is its first neighbour. Pairs are complete where the stored
 -- pairs reach down to the threshold (`imgsim pairs`), or no list of neighbours is full of them;
 -- else `complete` is false, and there are at least so many.
--- needs: require_neighbours, default_model
+-- needs: require_neighbours, require_between, default_model
 create or replace function imgsim.threshold_counts(
     model text default imgsim.default_model(),
     thresholds double precision[] default
@@ -32,6 +32,12 @@ declare
         where s.model_id = m);
     lowest double precision := (select min(t) from unnest(thresholds) t);
 begin
+    if coalesce(cardinality(thresholds), 0) = 0 then
+        raise exception 'no thresholds are given'
+            using errcode = 'invalid_parameter_value', hint = 'give some: thresholds => array[0.9, 0.94]';
+    end if;
+    perform imgsim.require_between('a threshold', t.threshold, -1, 1)
+    from unnest(thresholds) as t (threshold);
     select s.* into lists from imgsim.neighbour_state s where s.model_id = m;
     return query
     with near as materialized (

@@ -25,17 +25,30 @@ class FilePath(click.Path):
 
 
 class Similarity(click.FloatRange):
-    """A cosine; `nan` is none."""
+    """A cosine, a probability or a share; `nan` is not one, and 94 is not 0.94."""
 
     def convert(
         self, value: Any, parameter: click.Parameter | None, context: click.Context | None
     ) -> Any:
-        """The number, unless it is out of range or not one."""
-        number = super().convert(value, parameter, context)
+        """Returns the number, unless it is out of range or not one."""
+        number = float(click.FLOAT.convert(value, parameter, context))
         if math.isnan(number):
             self.fail(f"{value} is not a number.", parameter, context)
-        return number
+        if 1 < number <= 100:
+            percent = f"for {number:g} percent give {number / 100:g}"
+            self.fail(
+                f"{value} is not in the range {self._describe_range()}; {percent}.",
+                parameter,
+                context,
+            )
+        return super().convert(value, parameter, context)
 
+
+spreadsheet_safe_option = click.option(
+    "--spreadsheet-safe",
+    is_flag=True,
+    help="In CSV, put an apostrophe before text that a spreadsheet would run as a formula.",
+)
 
 two_models_option = click.option(
     *("--model", "model_names"),

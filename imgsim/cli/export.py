@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from imgsim.cli.arguments import FilePath, Similarity
+from imgsim.cli.arguments import FilePath, Similarity, spreadsheet_safe_option
 from imgsim.cli.groups import warn_of_older
 from imgsim.cli.neighbours import fill as fill_neighbours
 from imgsim.cli.output import say, warn
@@ -43,6 +43,7 @@ def output_options(formats: tuple[str, ...]) -> Callable[[Command], Command]:
         for option in (
             click.option("--force", is_flag=True, help="Write over files that are there."),
             click.option("--bom", is_flag=True, help="Begin CSV so that Excel reads it as UTF-8."),
+            spreadsheet_safe_option,
             click.option(
                 "-o",
                 "--output",
@@ -220,14 +221,9 @@ def images(place: Place, /, **output: Any) -> None:
 
     In psql: select * from imgsim.image_ecco;
     """
-    from imgsim import export as exports
     from imgsim.export import joined
 
-    target = _target("images", TABLES, **output)
-    with place.connect() as connection, exports.one_moment(connection):
-        rows = joined.all_images(connection)
-        outcome = exports.write(connection, rows, target)
-    _report(rows.title, outcome)
+    _export_all(place, "images", joined.all_images, output)
 
 
 @export.command()
@@ -238,14 +234,9 @@ def documents(place: Place, /, **output: Any) -> None:
 
     In psql: select * from imgsim.document_ecco;
     """
-    from imgsim import export as exports
     from imgsim.export import joined
 
-    target = _target("documents", TABLES, **output)
-    with place.connect() as connection, exports.one_moment(connection):
-        rows = joined.all_documents(connection)
-        outcome = exports.write(connection, rows, target)
-    _report(rows.title, outcome)
+    _export_all(place, "documents", joined.all_documents, output)
 
 
 @export.command()
@@ -256,14 +247,9 @@ def verdicts(place: Place, /, **output: Any) -> None:
 
     In psql: select * from imgsim.verdict_ecco;
     """
-    from imgsim import export as exports
     from imgsim.export import of_verdicts
 
-    target = _target("verdicts", TABLES, **output)
-    with place.connect() as connection, exports.one_moment(connection):
-        rows = of_verdicts.all_verdicts(connection)
-        outcome = exports.write(connection, rows, target)
-    _report(rows.title, outcome)
+    _export_all(place, "verdicts", of_verdicts.all_verdicts, output)
 
 
 @export.command()
@@ -287,9 +273,23 @@ def embeddings(place: Place, /, name: str | None, **output: Any) -> None:
     _report(rows.title, outcome)
 
 
+def _export_all(
+    place: Place, stem: str, joined: Callable[[Connection], Joined], output: dict[str, Any]
+) -> None:
+    """Exports all there is of something, computing nothing."""
+    from imgsim import export as exports
+
+    target = _target(stem, TABLES, **output)
+    with place.connect() as connection, exports.one_moment(connection):
+        rows = joined(connection)
+        outcome = exports.write(connection, rows, target)
+    _report(rows.title, outcome)
+
+
 def _export_groups(
     place: Place, stem: str, joined: Callable[[Connection], Joined], output: dict[str, Any]
 ) -> None:
+    """Exports something of the groups of re-use, with how they were built."""
     from imgsim import export as exports
     from imgsim.reuse import groups
 
@@ -316,12 +316,15 @@ def _target(
     format_: str | None,
     output: Path,
     bom: bool,
+    spreadsheet_safe: bool,
     force: bool,
 ) -> Target:
-    """Where to write, seen to before anything is computed."""
+    """Returns where to write, seen to before anything is computed."""
     from imgsim import export as exports
+    from imgsim.formats.writing import ForSpreadsheets
 
-    return exports.target(stem, output, format_, formats, force, bom)
+    look = ForSpreadsheets(bom, spreadsheet_safe)
+    return exports.target(stem, output, format_, formats, force, look)
 
 
 def _model(connection: Connection, name: str | None) -> Model:

@@ -23,7 +23,7 @@ model.add_command(train)
 @model.command("list")
 @format_option
 @pass_place
-def list_(place: Place, format_: str) -> None:
+def list_(place: Place, format_: str, spreadsheet_safe: bool) -> None:
     """The models of the store, their vectors, index and neighbour lists.
 
     In psql: select * from imgsim.model_status();
@@ -35,7 +35,7 @@ def list_(place: Place, format_: str) -> None:
     if not answer.rows and format_ == "table":
         say("no models yet; `imgsim ingest` adds resnet18 and resnet50, `imgsim model add` others")
     else:
-        show(answer, format_)
+        show(answer, format_, spreadsheet_safe)
 
 
 @model.command()

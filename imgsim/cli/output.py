@@ -9,15 +9,17 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from imgsim.cli.arguments import FilePath
+from imgsim.cli.arguments import FilePath, spreadsheet_safe_option
 from imgsim.errors import ImgsimError
-from imgsim.wording import counted, noun, score_text
+from imgsim.formats.columns import as_text, harmless
+from imgsim.wording import counted, figure, noun, score_text
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Table
@@ -60,19 +62,24 @@ HEADINGS = {
     "other_page_number": "other page",
 }
 
-format_option = click.option(
-    "--format",
-    "format_",
-    type=click.Choice(FORMATS[:3]),
-    default="table",
-    show_default=True,
-    help="How to print it.",
-)
+
+def format_option(command: Command) -> Command:
+    """`--format` and `--spreadsheet-safe`, for answers that are printed."""
+    chosen = click.option(
+        "--format",
+        "format_",
+        type=click.Choice(FORMATS[:3]),
+        default="table",
+        show_default=True,
+        help="How to print it.",
+    )
+    return chosen(spreadsheet_safe_option(command))
 
 
 def report_options(command: Command) -> Command:
     """`--format` and `--output`, for answers that may go into a file."""
     for option in (
+        spreadsheet_safe_option,
         click.option("--force", is_flag=True, help="Overwrite an existing file."),
         click.option("-o", "--output", type=FilePath(), metavar="FILE"),
         click.option(
@@ -164,16 +171,22 @@ def confirm(question: str) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def show(table: Table, format_: str) -> None:
-    """Print an answer in one of `FORMATS` but Parquet."""
+def show(table: Table, format_: str, spreadsheet_safe: bool = False) -> None:
+    """Prints an answer in one of `FORMATS` but Parquet."""
     if format_ == "table":
         show_table(table.columns, table.rows)
     else:
-        sys.stdout.write(written(table, format_))
+        sys.stdout.write(written(table, format_, spreadsheet_safe))
 
 
-def deliver(table: Table, format_: str | None, output: Path | None, force: bool) -> None:
-    """Print an answer, or write it whole into a file.
+def deliver(
+    table: Table,
+    format_: str | None,
+    output: Path | None,
+    force: bool,
+    spreadsheet_safe: bool = False,
+) -> None:
+    """Prints an answer, or writes it whole into a file.
 
     Raises:
         ImgsimError: the file is there already or cannot be written, or the format needs a file.
@@ -181,7 +194,7 @@ def deliver(table: Table, format_: str | None, output: Path | None, force: bool)
     if output is None:
         if format_ == "parquet":
             raise ImgsimError("cannot print Parquet: it needs a file", "give --output FILE.parquet")
-        show(table, format_ or "table")
+        show(table, format_ or "table", spreadsheet_safe)
         return
     from imgsim.formats.unfinished import refuse_existing, unfinished
 
@@ -195,20 +208,17 @@ def deliver(table: Table, format_: str | None, output: Path | None, force: bool)
     with unfinished(output.parent) as scratch:
         temporary = scratch / output.name
         if chosen == "parquet":
-            table.frame().to_parquet(temporary, index=False)
+            figures = replace(table, rows=[tuple(map(_rounded, row)) for row in table.rows])
+            figures.frame().to_parquet(temporary, index=False)
         else:
-            temporary.write_text(written(table, chosen), "utf-8", newline="")
+            temporary.write_text(written(table, chosen, spreadsheet_safe), "utf-8", newline="")
     say(f"wrote {counted(len(table.rows), 'row')} to {output}")
 
 
-def written(table: Table, format_: str) -> str:
-    """An answer as the text of a CSV, JSON or Markdown file, or as a plain table."""
+def written(table: Table, format_: str, spreadsheet_safe: bool = False) -> str:
+    """Returns an answer as the text of a CSV, JSON or Markdown file, or as a plain table."""
     if format_ == "csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(table.columns)
-        writer.writerows([_cell(value) for value in row] for row in table.rows)
-        return text.getvalue()
+        return _csv(table, spreadsheet_safe)
     if format_ == "json":
         records = [dict(zip(table.columns, map(_plain, row), strict=True)) for row in table.rows]
         return json.dumps(records, ensure_ascii=False, indent=1) + "\n"
@@ -216,6 +226,18 @@ def written(table: Table, format_: str) -> str:
         return _markdown(table)
     text = io.StringIO()
     _print_table(text, table.columns, table.rows, "")
+    return text.getvalue()
+
+
+def _csv(table: Table, spreadsheet_safe: bool) -> str:
+    text = io.StringIO()
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in (table.columns, *(map(_cell, row) for row in table.rows)):
+        cells = [harmless(cell) if spreadsheet_safe else cell for cell in row]
+        # Where lines end with \n, Python before 3.13 leaves a \r bare, and readers end a row there.
+        bare = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (quoted if bare else plain).writerow(cells)
     return text.getvalue()
 
 
@@ -302,7 +324,7 @@ def _readable(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return "true" if value else "false"
     if isinstance(value, float):
         return score_text(value)
     if isinstance(value, int):
@@ -313,9 +335,10 @@ def _readable(value: object) -> str:
 
 
 def _cell(value: object) -> object:
+    """Returns a value as CSV has it: as an export has it, but a list in words."""
     if isinstance(value, list):
-        return " ".join(map(str, value))
-    return f"{value:.6f}" if isinstance(value, float) else value
+        return " ".join(str(_plain(one)) for one in value)
+    return as_text(_rounded(value))
 
 
 def _plain(value: object) -> object:
@@ -323,4 +346,10 @@ def _plain(value: object) -> object:
         return float(value)
     if isinstance(value, datetime.datetime):
         return value.isoformat()
-    return value
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return _rounded(value)
+
+
+def _rounded(value: object) -> object:
+    return figure(value) if isinstance(value, float) else value

@@ -49,6 +49,7 @@ def similar(
     exact: bool,
     other_documents_only: bool,
     format_: str,
+    spreadsheet_safe: bool,
 ) -> None:
     """Rank the stored pictures by likeness to IMAGE.
 
@@ -81,7 +82,7 @@ def similar(
                 f"the two are of one block (similarity {score_text(positive.similarity)})"
             )
     if format_ != "table":
-        show(_stacked(answers), format_)
+        show(_stacked(answers), format_, spreadsheet_safe)
     elif len(answers) == 1:
         show(next(iter(answers.values())), format_)
     else:

@@ -103,7 +103,7 @@ def _report_joins(loaded: ResearchTable) -> None:
 @table.command("list")
 @format_option
 @pass_place
-def list_(place: Place, format_: str) -> None:
+def list_(place: Place, format_: str, spreadsheet_safe: bool) -> None:
     """The research tables that were loaded, their keys and sources.
 
     In psql: select * from imgsim.research_status;
@@ -115,4 +115,4 @@ def list_(place: Place, format_: str) -> None:
     if not answer.rows and format_ == "table":
         say("no research tables yet: imgsim table load FILE --name NAME --key COLUMN")
     else:
-        show(answer, format_)
+        show(answer, format_, spreadsheet_safe)

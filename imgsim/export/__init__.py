@@ -21,12 +21,12 @@ from imgsim.formats import GRAPHS, TABLES, WITHOUT_PARTNER, arrays, datapackage,
 from imgsim.formats.columns import Column, Counted, Row
 from imgsim.formats.datapackage import Resource
 from imgsim.formats.unfinished import refuse_existing, unfinished
+from imgsim.formats.writing import PLAIN, ForSpreadsheets
 from imgsim.networks.models import Model
 from imgsim.version import __version__
 
 ENDINGS = {f".{name}": name for name in (*TABLES, *GRAPHS[1:], "npy")}
 VECTOR = "embedding"
-BYTE_ORDER_MARK = "\ufeff"
 EXAMPLES = 5
 
 
@@ -38,7 +38,7 @@ class Target:
     stem: str
     format: str
     force: bool = False
-    bom: str = ""
+    look: ForSpreadsheets = PLAIN
 
     @property
     def without_partner(self) -> str:
@@ -72,7 +72,7 @@ def target(
     format_: str | None,
     formats: Sequence[str],
     force: bool = False,
-    bom: bool = False,
+    look: ForSpreadsheets = PLAIN,
 ) -> Target:
     """Where `--output` and `--format` mean: a file by its ending, otherwise a folder.
 
@@ -94,7 +94,7 @@ def target(
             f"let it end in {', '.join(ENDINGS)}, or give a folder without an ending",
         )
     folder, name = (output.parent, output.stem) if by_ending else (output, stem)
-    result = Target(folder, name, chosen, force, BYTE_ORDER_MARK if bom else "")
+    result = Target(folder, name, chosen, force, look)
     refuse_existing(folder, (*result.names, result.without_partner), force)
     return result
 
@@ -158,18 +158,19 @@ def _write_rows(
     with streamed(connection, joined.rows) as (columns, rows):
         if columns[-1].name == VECTOR:
             assert model is not None
-            return _write_vectors(joined, files, columns, rows, model.dimension)
+            return _write_vectors(joined, target, files, columns, rows, model.dimension)
         counted = Counted(rows)
         if target.format == "parquet":
             writing.write_parquet(files[0], columns, counted)
         else:
             delimiter = "\t" if target.format == "tsv" else ","
-            writing.write_delimited(files[0], columns, counted, delimiter, target.bom)
+            writing.write_delimited(files[0], columns, counted, delimiter, target.look)
     return [Resource(files[0], joined.title, columns, counted.rows, joined.key, {})]
 
 
 def _write_vectors(
     joined: Joined,
+    target: Target,
     files: Sequence[Path],
     columns: Sequence[Column],
     rows: Iterator[Row],
@@ -185,7 +186,7 @@ def _write_vectors(
         return [Resource(files[0], joined.title, described, counted.rows, joined.key, {})]
     count = joined.steps[-1].rows
     array, names = files
-    with writing.delimited(names, ids) as write_row:
+    with writing.delimited(names, ids, look=target.look) as write_row:
 
         def vectors() -> Iterator[Any]:
             for row in arrayed:
@@ -222,7 +223,7 @@ def _write_graph(
         elif target.format == "graphml":
             graphs.write_graphml(files[0], graph, joined.title)
         else:
-            graphs.write_gephi(files[0], files[1], graph, target.bom)
+            graphs.write_gephi(files[0], files[1], graph, target.look)
     size = {"nodes": counted_nodes.rows, "edges": counted_edges.rows}
     if target.format != "gephi":
         title = f"graph: {joined.title}"
@@ -251,7 +252,7 @@ def _write_without_partner(
         if first is None:
             return None
         counted = Counted(chain([first], rows), see)
-        writing.write_delimited(file, columns, counted, bom=target.bom)
+        writing.write_delimited(file, columns, counted, look=target.look)
     outcome.without_partner = counted.rows
     title = f"what found no partner: {joined.title}"
     return Resource(file, title, columns, counted.rows, (), {})

@@ -1,11 +1,11 @@
 """What is exported: rows joined with their partners, counted before and after each join.
 
-Here images, books and vectors; likeness is in `imgsim.export.joined_likeness`.
+Here images, books and vectors; likeness is in `imgsim.export.of_likeness`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from psycopg import sql
 from imgsim.database.connection import Connection
 from imgsim.formats.columns import Column, Row, Type
 from imgsim.networks.models import Model
+from imgsim.wording import figure
 
 ROWS_AT_ONCE = 5000
 # PostgreSQL's type numbers, as `select oid, typname from pg_type` gives them; all else is text.
@@ -72,7 +73,19 @@ def streamed(connection: Connection, query: Query) -> Iterator[tuple[list[Column
         )
         described = cursor.description or []
         columns = [Column(c.name, TYPES.get(c.type_code, "string")) for c in described]
-        yield columns, iter(cursor)
+        yield columns, _with_figures(columns, cursor)
+
+
+def _with_figures(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows, their numbers as every file has them (`wording.figure`)."""
+    numbers = [index for index, column in enumerate(columns) if column.type == "number"]
+    for row in rows:
+        written = list(row)
+        for index in numbers:
+            value = row[index]
+            if isinstance(value, float):
+                written[index] = figure(value)
+        yield written
 
 
 def all_images(connection: Connection) -> Joined:
@@ -155,7 +168,7 @@ def all_embeddings(connection: Connection, model: Model) -> Joined:
         Query(
             sql.SQL(
                 """
-                select e.image_id, i.name, e.embedding
+                select e.image_id, i.name, i.path, imgsim.file_link(i.path) as link, e.embedding
                 from imgsim.{} e
                 join imgsim.image i using (image_id)
                 order by e.image_id

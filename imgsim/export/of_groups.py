@@ -83,7 +83,7 @@ WITHOUT_BOOK = Query(
 MEMBER_NODES = Query(
     """
     select image_id::text as id, name as label, name, group_id, appearance, ecco_id, page_number,
-        ecco_full_title, publication_year, publication_place
+        ecco_full_title, publication_year, publication_place, path, link
     from imgsim.reuse_event
     order by image_id
     """

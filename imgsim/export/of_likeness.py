@@ -5,6 +5,7 @@ bibliography on both sides, counted before and after each join.
 from __future__ import annotations
 
 import numpy as np
+from psycopg import sql
 
 from imgsim.database.connection import Connection
 from imgsim.database.copying import copy_columns
@@ -36,12 +37,16 @@ def neighbour_lists(
         and (%(threshold)s::float8 is null or n.similarity >= %(threshold)s)
     """
     lists = f"select n.* from {relation} n where {chosen}"  # noqa: S608
-    view = NEIGHBOUR_ECCO.format(relation=relation)
+    rows = NEIGHBOUR_ECCO.format(
+        relation=relation,
+        chosen=chosen,
+        columns=_columns_of(connection, "neighbour_ecco").as_string(connection),
+    )
     reaching = "" if threshold is None else f" of at least {threshold:g}"
     elsewhere = " in other documents" if other_documents_only else ""
     return Joined(
         f"the {k} nearest{elsewhere} of every image by {model.name}{reaching}",
-        Query(f"{view} where {chosen} order by n.image_id, n.rank", values),
+        Query(rows, values),
         ("model", "image_id", "rank"),
         _count_sides(connection, f"{k} nearest{elsewhere}{reaching}", Query(lists, values)),
         _images_without_book(Query(lists, values)),
@@ -50,28 +55,36 @@ def neighbour_lists(
     )
 
 
-# As sql/neighbour_ecco.sql, also over lists that are not stored.
+# The columns of sql/neighbour_ecco.sql, over lists that need not be stored. The background of an
+# image is computed once here, and in the view for every neighbour.
 NEIGHBOUR_ECCO = """
 with known as materialized (
     select l.image_id, imgsim.background(l.similarities) as background
     from imgsim.neighbour_list l
     where l.model_id = %(model_id)s
+), listed as (
+    select n.model_id, n.image_id, n.rank, n.similarity, n.other_id,
+        imgsim.normalised(n.similarity, b.background, ob.background) as normalised
+    from {relation} n
+    left join known b on b.image_id = n.image_id
+    left join known ob on ob.image_id = n.other_id
+    where {chosen}
 )
-select
-    m.name as model, n.image_id, i.name, n.rank, n.similarity, n.other_id, o.name as other_name,
-    i.ecco_id, i.page_number, i.estc_id, i.work_id, i.ecco_full_title, i.publication_year,
-    i.publication_place, i.authors, o.ecco_id as other_ecco_id,
-    o.page_number as other_page_number, o.estc_id as other_estc_id, o.work_id as other_work_id,
-    o.ecco_full_title as other_ecco_full_title, o.publication_year as other_publication_year,
-    o.publication_place as other_publication_place, o.authors as other_authors,
-    imgsim.normalised(n.similarity, b.background, ob.background) as normalised
-from {relation} n
-join imgsim.model m using (model_id)
-join imgsim.image_ecco i on i.image_id = n.image_id
-join imgsim.image_ecco o on o.image_id = n.other_id
-left join known b on b.image_id = n.image_id
-left join known ob on ob.image_id = n.other_id
+select {columns}
+from listed
+join (select m.model_id, m.name as model from imgsim.model m) of_model using (model_id)
+join imgsim.two_images_ecco using (image_id, other_id)
+order by image_id, rank
 """
+
+
+def _columns_of(connection: Connection, view: str) -> sql.Composed:
+    """The columns of a view, as it has them."""
+    described = connection.execute(
+        sql.SQL("select * from imgsim.{} limit 0").format(sql.Identifier(view))
+    ).description
+    return sql.SQL(", ").join(sql.Identifier(column.name) for column in described or ())
+
 
 MUTUAL_EDGES = """
 select least(l.image_id, l.other_id)::text as source,
@@ -237,7 +250,7 @@ def _image_nodes(lists: Query) -> Query:
         f"""
         with lists as ({lists.statement})
         select i.image_id::text as id, i.name as label, i.name, i.ecco_id, i.page_number,
-            i.ecco_full_title, i.publication_year, i.publication_place
+            i.ecco_full_title, i.publication_year, i.publication_place, i.path, i.link
         from imgsim.image_ecco i
         where i.image_id in (select image_id from lists union select other_id from lists)
         order by i.image_id

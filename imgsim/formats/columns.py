@@ -23,8 +23,27 @@ class Column:
     type: Type
 
 
+FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""What a cell begins with that a spreadsheet takes for a formula; the last four are wide forms.
+
+https://owasp.org/www-community/attacks/CSV_Injection
+"""
+
+
+def harmless(value: object) -> object:
+    """Returns a value for a spreadsheet's cell: an apostrophe is put before what may be a formula.
+
+    >>> harmless("=1+1"), harmless("-x"), harmless("a=b"), harmless(-1.5), harmless(None)
+    ("'=1+1", "'-x", 'a=b', -1.5, None)
+    """
+    return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA else value
+
+
 def as_text(value: object) -> object:
-    """An object as JSON, a moment in ISO 8601, a truth as `true` or `false`; all else as it is."""
+    """Returns an object as JSON, a moment in ISO 8601, a truth as `true` or `false`.
+
+    All else is returned as it is.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime.datetime):

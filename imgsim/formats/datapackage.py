@@ -92,9 +92,11 @@ def _resource(resource: Resource) -> dict[str, object]:
         "title": resource.title,
         "format": ending,
         "mediatype": MEDIA_TYPES[ending],
-        "bytes": file.stat().st_size,
         "hash": f"sha256:{_digest(file)}",
     }
+    # Frictionless cannot count a Parquet file's bytes, and calls any number of them wrong.
+    if ending != "parquet":
+        described["bytes"] = file.stat().st_size
     if resource.columns:
         described["rows"] = resource.rows
     if ending != "parquet" and ending != "npy":
@@ -111,6 +113,9 @@ def _schema(resource: Resource) -> dict[str, object]:
     fields = []
     for column in resource.columns:
         field: dict[str, object] = {"name": column.name, "type": column.type}
+        if column.type == "array":
+            # Its arrays are JSON text, and the vectors of a Parquet file are no text.
+            field |= {"type": "any", "description": "a list of single-precision numbers"}
         if column.name in resource.key:
             field["constraints"] = {"required": True}
         fields.append(field)

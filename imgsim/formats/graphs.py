@@ -11,7 +11,7 @@ from typing import TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from imgsim.formats.columns import Column, Row, as_text
-from imgsim.formats.writing import write_delimited
+from imgsim.formats.writing import PLAIN, ForSpreadsheets, write_delimited
 
 # https://www.w3.org/TR/xml/#charsets: what no XML 1.0 document may hold, even escaped.
 ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -36,11 +36,13 @@ class Graph:
     edges: Iterable[Row]
 
 
-def write_gephi(nodes_file: Path, edges_file: Path, graph: Graph, bom: str = "") -> None:
+def write_gephi(
+    nodes_file: Path, edges_file: Path, graph: Graph, look: ForSpreadsheets = PLAIN
+) -> None:
     """Write the two CSV tables that Gephi's data laboratory imports."""
-    write_delimited(nodes_file, gephi_node_columns(graph.node_columns), graph.nodes, bom=bom)
+    write_delimited(nodes_file, gephi_node_columns(graph.node_columns), graph.nodes, look=look)
     edges = ((row[0], row[1], "Undirected", *row[2:]) for row in graph.edges)
-    write_delimited(edges_file, gephi_edge_columns(graph.edge_columns), edges, bom=bom)
+    write_delimited(edges_file, gephi_edge_columns(graph.edge_columns), edges, look=look)
 
 
 def gephi_node_columns(columns: Sequence[Column]) -> list[Column]:

@@ -7,40 +7,68 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imgsim.formats.columns import Column, Row, as_text, with_text
+from imgsim.formats.columns import Column, Row, as_text, harmless, with_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_AT_ONCE = 20_000
 VALUES_AT_ONCE = 2_000_000
+BYTE_ORDER_MARK = "\ufeff"
+
+
+@dataclass(frozen=True)
+class ForSpreadsheets:
+    """What a program that takes a double click needs of a CSV file.
+
+    `bom` begins it with a byte order mark, by which Excel sees that it is UTF-8. `safe` keeps text
+    from being taken for a formula (`columns.harmless`).
+    """
+
+    bom: bool = False
+    safe: bool = False
+
+
+PLAIN = ForSpreadsheets()
 
 
 def write_delimited(
-    file: Path, columns: Sequence[Column], rows: Iterable[Row], delimiter: str = ",", bom: str = ""
+    file: Path,
+    columns: Sequence[Column],
+    rows: Iterable[Row],
+    delimiter: str = ",",
+    look: ForSpreadsheets = PLAIN,
 ) -> None:
-    """Write CSV as RFC 4180 has it (UTF-8), or TSV with a tab as `delimiter`.
+    """Writes CSV as RFC 4180 has it (UTF-8), or TSV with a tab as `delimiter`.
 
-    A missing value is an empty field. With `bom`, a byte order mark, Excel sees that it is UTF-8.
+    A missing value is an empty field.
     """
-    with delimited(file, columns, delimiter, bom) as write_row:
+    with delimited(file, columns, delimiter, look) as write_row:
         for row in with_text(columns, rows):
             write_row(row)
 
 
 @contextmanager
 def delimited(
-    file: Path, columns: Sequence[Column], delimiter: str = ",", bom: str = ""
+    file: Path,
+    columns: Sequence[Column],
+    delimiter: str = ",",
+    look: ForSpreadsheets = PLAIN,
 ) -> Iterator[Callable[[Row], object]]:
     """A CSV file, its header written, as a function that writes one row of text and numbers."""
     with file.open("w", encoding="utf-8", newline="") as opened:
-        opened.write(bom)
+        opened.write(BYTE_ORDER_MARK if look.bom else "")
         writer = csv.writer(opened, delimiter=delimiter)
-        writer.writerow(column.name for column in columns)
-        yield writer.writerow
+
+        def write_row(row: Row) -> None:
+            writer.writerow(map(harmless, row) if look.safe else row)
+
+        write_row([column.name for column in columns])
+        yield write_row
 
 
 def write_parquet(

@@ -70,13 +70,15 @@ def test_a_model_shares_all_with_itself(connection: Connection, two: list[models
 def test_lists_too_short_are_an_error_with_the_command_that_fills_them(
     connection: Connection, two: list[models.Model]
 ) -> None:
-    with pytest.raises(psycopg.Error, match="hold 0 of the 4 asked for") as caught:
+    with pytest.raises(
+        psycopg.Error, match="no neighbour lists are stored for the model"
+    ) as caught:
         counts(connection, 4)
     assert caught.value.diag.message_hint == (
         "fill them with: imgsim neighbours -k 4 --model resnet18"
     )
     neighbours.bring_up_to_date(connection, two, 4)
-    with pytest.raises(psycopg.Error, match="hold 4 of the 9 asked for"):
+    with pytest.raises(psycopg.Error, match="hold 4 neighbours; 9 were requested"):
         counts(connection, 9)
 
 

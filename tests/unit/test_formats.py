@@ -23,6 +23,7 @@ from imgsim.formats import arrays, graphs, writing
 from imgsim.formats.columns import Column
 from imgsim.formats.graphs import Graph
 from imgsim.formats.unfinished import PREFIX, refuse_existing, unfinished
+from imgsim.formats.writing import ForSpreadsheets
 from tests.formats import assert_valid_xml, query, read_csv
 
 # What PostgreSQL's text can hold: no NUL, no half of a surrogate pair.
@@ -73,7 +74,7 @@ def test_csv_is_rfc_4180_with_missing_values_empty(tmp_path: Path) -> None:
 
 def test_tsv_and_the_byte_order_mark(tmp_path: Path) -> None:
     file = tmp_path / "t.tsv"
-    writing.write_delimited(file, COLUMNS[:2], [("a\tb", 1)], "\t", bom="\ufeff")
+    writing.write_delimited(file, COLUMNS[:2], [("a\tb", 1)], "\t", ForSpreadsheets(bom=True))
     assert file.read_bytes() == b'\xef\xbb\xbfecco_id\tyear\r\n"a\tb"\t1\r\n'
 
 

@@ -50,6 +50,7 @@ def deliver_report(
     format_: str | None = given.pop("format_")
     output: Path | None = given.pop("output")
     force: bool = given.pop("force")
+    safe: bool = given.pop("spreadsheet_safe")
     if computes:
         given["on_progress"] = progress_line("comparing by")
     with place.connect() as connection:
@@ -61,7 +62,7 @@ def deliver_report(
             say(heading or "nothing to report")
         if not answer.rows:
             return
-    deliver(answer, format_, output, force)
+    deliver(answer, format_, output, force, safe)
 
 
 def _warn_of_untrained(connection: Connection, name: str) -> None:

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from imgsim.similarity.comparison.vectors import DECIMALS, Vectors
+from imgsim.similarity.comparison.vectors import Vectors
+from imgsim.wording import DECIMALS
 from imgsim.work import in_parallel
 
 if TYPE_CHECKING:

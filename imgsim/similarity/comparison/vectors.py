@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgsim.wording import DECIMALS
+
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-DECIMALS = 7
-"""Similarities are kept with so many decimals: equal ones are equal, and rank by id."""
 
 PAIRS_AT_ONCE = 128
 COLUMNS_AT_ONCE = 4096

@@ -3,6 +3,7 @@
 --
 -- The vectors are stored PLAIN where they fit a page: moved out of line (TOAST) they would be
 -- fetched one by one at every comparison.
+-- needs: comment_vectors
 create or replace function imgsim.add_model(
     name text,
     architecture text,
@@ -41,6 +42,7 @@ begin
     if dimension <= 4000 then
         execute format('alter table imgsim.%I alter column embedding set storage plain', table_name);
     end if;
+    perform imgsim.comment_vectors(add_model.name);
     return new_id;
 end
 $$;

@@ -56,7 +56,10 @@ with linked as (
     select 7, 'documents not loaded that images name', i.unknown_documents, null, i.unknown_document
     from images i
 )
-select l.what, l.count, coalesce(i.name, l.ecco_id) as example
+select
+    l.what, -- what is counted
+    l.count, -- how many there are
+    coalesce(i.name, l.ecco_id) as example -- the first of them: a name of an image, or an ecco_id
 from lines l
 left join imgsim.image i using (image_id)
 order by l.line;

@@ -16,7 +16,7 @@ select
     d.document_type,
     d.sub_category,
     d.authors,
-    coalesce(n.images, 0) as images,
+    coalesce(n.images, 0) as images, -- how many images of the book are stored
     d.extra
 from imgsim.ecco_document d
 left join (

@@ -12,9 +12,9 @@ select
     r.links,
     r.groups,
     r.images,
-    (select count(*) from imgsim.verification v where v.verified_at > r.at) as verified_since,
-    (select count(*) from imgsim.verdict v where v.verdict_id > r.last_verdict_id) as judged_since,
-    r.images - (select count(*) from imgsim.group_member) as removed_since
+    (select count(*) from imgsim.verification v where v.verified_at > r.at) as verified_since, -- verifications that came later
+    (select count(*) from imgsim.verdict v where v.verdict_id > r.last_verdict_id) as judged_since, -- verdicts that came later
+    r.images - (select count(*) from imgsim.group_member) as removed_since -- images that have left their groups since
 from imgsim.group_run r
 order by r.run_id desc
 limit 1;

@@ -22,6 +22,6 @@ select
     d.document_type,
     d.sub_category,
     d.authors,
-    imgsim.file_link(i.path) as link
+    imgsim.file_link(i.path) as link -- the address that opens the file with a click
 from imgsim.image i
 left join imgsim.ecco_document d using (ecco_id);

@@ -8,7 +8,7 @@ select
     case
         when i.ecco_id is null then 'the image has no ecco_id'
         else 'the bibliography has no such ecco_id'
-    end as reason
+    end as reason -- whether it names no book, or one that is not in the bibliography
 from imgsim.image i
 left join imgsim.ecco_document d using (ecco_id)
 where d.ecco_id is null;

@@ -7,14 +7,14 @@ create or replace view imgsim.neighbour as
 select
     l.model_id,
     l.image_id,
-    n.rank::smallint as rank,
-    n.other_id,
-    n.similarity,
+    n.rank::smallint as rank, -- the place in the list, from 1
+    n.other_id, -- the neighbour
+    n.similarity, -- how alike they are: the cosine of their vectors, rounded to seven decimals
     imgsim.normalised(
         n.similarity,
         imgsim.background(l.similarities),
         imgsim.background(o.similarities)
-    ) as normalised
+    ) as normalised -- the similarity read against both images' backgrounds (imgsim.normalised)
 from imgsim.neighbour_list l
 cross join lateral unnest(l.other_ids, l.similarities)
     with ordinality as n (other_id, similarity, rank)

@@ -33,7 +33,7 @@ select
         p.similarity,
         imgsim.background(l.similarities),
         imgsim.background(ol.similarities)
-    ) as normalised,
+    ) as normalised, -- the similarity read against both images' backgrounds (imgsim.normalised)
     t.path,
     t.link,
     t.other_path,

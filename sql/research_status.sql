@@ -24,3 +24,11 @@ begin
 end
 $$;
 comment on table imgsim.research_table is 'One row per table of the schema research that imgsim loaded';
+comment on column imgsim.research_table.name is 'The table, in the schema research';
+comment on column imgsim.research_table.key_column is 'Its column by which it can be joined';
+comment on column imgsim.research_table.key_unique is 'Whether each key stands in one row only';
+comment on column imgsim.research_table.rows is 'How many rows were loaded';
+comment on column imgsim.research_table.columns is 'How many columns it has';
+comment on column imgsim.research_table.source is 'The file that it was loaded from';
+comment on column imgsim.research_table.imgsim_version is 'The version of imgsim that loaded it';
+comment on column imgsim.research_table.loaded_at is 'When it was loaded';

@@ -15,10 +15,10 @@ with appeared as (
     from imgsim.reuse_event e
 )
 select
-    a.decade,
-    count(distinct a.group_id) as groups,
-    count(distinct a.ecco_id) as books,
-    count(*) as images
+    a.decade, -- the first year of the decade
+    count(distinct a.group_id) as groups, -- how many groups appeared again
+    count(distinct a.ecco_id) as books, -- in how many books
+    count(*) as images -- how many pictures appeared again
 from appeared a
 where a.publication_year > a.first_year
 group by a.decade

@@ -22,12 +22,12 @@ with held as (
     group by h.ecco_id, o.ecco_id
 )
 select
-    s.ecco_id,
-    s.other_ecco_id,
-    s.shared_groups,
-    s.images,
-    s.other_images,
-    abs(od.publication_year - d.publication_year) as years_apart,
+    s.ecco_id, -- ECCO document, ten digits, text
+    s.other_ecco_id, -- of the other: ECCO document, ten digits, text
+    s.shared_groups, -- of how many groups both books have a picture
+    s.images, -- how many pictures of them the first book has
+    s.other_images, -- how many pictures of them the other book has
+    abs(od.publication_year - d.publication_year) as years_apart, -- years between the two; null where one is not known
     d.estc_id,
     d.work_id,
     d.ecco_full_title,

@@ -28,20 +28,20 @@ select
     row_number() over (
         partition by m.group_id
         order by d.publication_year, i.ecco_id collate "C", i.page_number, m.image_id
-    ) as appearance,
+    ) as appearance, -- the place of the image among those of its group, in order of year
     m.image_id,
     i.name,
     d.publication_year,
-    e.publication_year - e.year_before as gap,
-    coalesce(d.publication_year = min(d.publication_year) over whole, false) as is_first,
-    coalesce(d.publication_year = max(d.publication_year) over whole, false) as is_last,
+    e.publication_year - e.year_before as gap, -- years since the last appearance in another book
+    coalesce(d.publication_year = min(d.publication_year) over whole, false) as is_first, -- of the first year that is known
+    coalesce(d.publication_year = max(d.publication_year) over whole, false) as is_last, -- of the last year that is known
     i.ecco_id,
     i.page_number,
     d.ecco_full_title,
     d.publication_place,
     d.authors,
-    coalesce(d.extra ->> 'printer', d.extra ->> 'publisher') as printer,
-    d.extra ->> 'edition' as edition,
+    coalesce(d.extra ->> 'printer', d.extra ->> 'publisher') as printer, -- who printed or published the book, where the metadata has it
+    d.extra ->> 'edition' as edition, -- the edition, where the metadata has it
     d.estc_id,
     d.work_id,
     d.publication_decade,
@@ -51,7 +51,7 @@ select
     d.document_type,
     d.sub_category,
     i.path,
-    imgsim.file_link(i.path) as link
+    imgsim.file_link(i.path) as link -- the address that opens the file with a click
 from imgsim.group_member m
 join imgsim.image i using (image_id)
 left join imgsim.ecco_document d using (ecco_id)

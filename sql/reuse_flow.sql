@@ -20,12 +20,12 @@ with origin as (
     group by e.group_id
 )
 select
-    coalesce(e.publication_decade, e.publication_year / 10 * 10) as decade,
-    o.place as from_place,
-    e.publication_place as to_place,
-    count(distinct e.group_id) as groups,
-    count(distinct e.ecco_id) as books,
-    count(*) as images
+    coalesce(e.publication_decade, e.publication_year / 10 * 10) as decade, -- the first year of the decade of the later appearance
+    o.place as from_place, -- where the pictures appeared first
+    e.publication_place as to_place, -- where they appeared later
+    count(distinct e.group_id) as groups, -- how many groups appeared there
+    count(distinct e.ecco_id) as books, -- in how many books
+    count(*) as images -- how many pictures appeared there
 from origin o
 join imgsim.reuse_event e on e.group_id = o.group_id and e.publication_year > o.first_year
 group by 1, 2, 3

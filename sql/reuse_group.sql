@@ -23,28 +23,28 @@ with appeared as (
     group by e.group_id
 )
 select
-    a.group_id,
-    a.images,
-    a.books,
-    a.works,
-    a.places,
-    a.first_year,
-    a.last_year,
-    a.last_year - a.first_year as span,
-    f.ecco_full_title as first_title,
-    f.publication_place as first_place,
-    l.ecco_full_title as last_title,
-    l.publication_place as last_place,
-    f.ecco_id as first_ecco_id,
-    l.ecco_id as last_ecco_id,
-    a.undated,
+    s.group_id,
+    a.images, -- how many images the group has
+    a.books, -- in how many books, of those that are known
+    a.works, -- of how many works
+    a.places, -- in how many places
+    a.first_year, -- the first year that is known
+    a.last_year, -- the last year that is known
+    a.last_year - a.first_year as span, -- years from the first to the last
+    f.ecco_full_title as first_title, -- the title of the first book
+    f.publication_place as first_place, -- where the first book appeared
+    l.ecco_full_title as last_title, -- the title of the last book
+    l.publication_place as last_place, -- where the last book appeared
+    f.ecco_id as first_ecco_id, -- the ECCO document of the first book
+    l.ecco_id as last_ecco_id, -- the ECCO document of the last book
+    a.undated, -- how many images are of no known year
     s.links,
     s.density,
     s.weakest,
-    w.name as weakest_name,
-    wo.name as weakest_other_name,
-    b.name as bridge_name,
-    bo.name as bridge_other_name
+    w.name as weakest_name, -- one image of the weakest link
+    wo.name as weakest_other_name, -- the other image of the weakest link
+    b.name as bridge_name, -- one image of the link whose loss alone would divide the group
+    bo.name as bridge_other_name -- the other image of that link
 from appeared a
 join imgsim.group_state s using (group_id)
 left join imgsim.reuse_event f on f.group_id = a.group_id and f.appearance = a.first_appearance

@@ -30,9 +30,9 @@ select
     od.publication_place as other_publication_place,
     od.authors as other_authors,
     i.path,
-    imgsim.file_link(i.path) as link,
+    imgsim.file_link(i.path) as link, -- the address that opens the file with a click
     o.path as other_path,
-    imgsim.file_link(o.path) as other_link
+    imgsim.file_link(o.path) as other_link -- of the other: the address that opens the file with a click
 from imgsim.image i
 left join imgsim.ecco_document d on d.ecco_id = i.ecco_id
 cross join imgsim.image o

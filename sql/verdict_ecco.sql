@@ -5,8 +5,8 @@
 -- needs: image_called, two_images_ecco
 create or replace view imgsim.verdict_ecco as
 select
-    imgsim.image_called(v.image_id) as image,
-    imgsim.image_called(v.other_id) as other,
+    imgsim.image_called(v.image_id) as image, -- what the image can be called in another store: name, path or id
+    imgsim.image_called(v.other_id) as other, -- what the other can be called in another store
     v.verdict,
     v.note,
     v.by,

@@ -9,15 +9,15 @@ create or replace view imgsim.verdict_pair as
 select
     c.image_id,
     c.other_id,
-    case when count(distinct c.verdict) = 1 then min(c.verdict) end as verdict,
-    count(distinct c.verdict) > 1 as disputed,
-    count(*) as scholars,
-    string_agg(c.by || ': ' || c.verdict, '; ' order by c.by collate "C") as said,
-    string_agg(c.note, '; ' order by c.by collate "C") as notes,
-    max(c.at) as at,
+    case when count(distinct c.verdict) = 1 then min(c.verdict) end as verdict, -- what the scholars agree on; null where they do not
+    count(distinct c.verdict) > 1 as disputed, -- whether two scholars say different things
+    count(*) as scholars, -- how many have judged the pair
+    string_agg(c.by || ': ' || c.verdict, '; ' order by c.by collate "C") as said, -- who says what
+    string_agg(c.note, '; ' order by c.by collate "C") as notes, -- their notes
+    max(c.at) as at, -- when the latest verdict was given
     case
         when bool_and(c.verdict = 'same block') then true
         when not bool_or(c.verdict = 'same block') then false
-    end as one_block
+    end as one_block -- whether they agree that both are of one block, or that they are not; else null
 from imgsim.verdict_current c
 group by c.image_id, c.other_id;

@@ -30,7 +30,7 @@ select
     p.other_id,
     p.at,
     (i.changed_at > i.added_at and i.changed_at > p.at)
-        or (o.changed_at > o.added_at and o.changed_at > p.at) as changed_since
+        or (o.changed_at > o.added_at and o.changed_at > p.at) as changed_since -- whether a file was replaced by another after the latest verdict
 from imgsim.verdict_pair p
 join imgsim.two_images_ecco t on t.image_id = p.image_id and t.other_id = p.other_id
 join imgsim.image i on i.image_id = p.image_id

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from imgsim.database import definitions, session
+from imgsim.database import comments, definitions, session
 from imgsim.database.definitions import FUNCTION, VIEW
 from imgsim.errors import MigrationError
 from imgsim.version import __version__, reinstall_command
@@ -31,8 +31,8 @@ logger = logging.getLogger("imgsim")
 LOCK_KEY = 7_305_810_927
 OUTSIDE_TRANSACTION = "-- no-transaction"
 NEEDS = "-- needs:"
-SURROUNDINGS = "-- path and comments, 1:"
-"""Count on when `definitions.finish` does something else, so that stores get it too."""
+SURROUNDINGS = "-- path and comments, 2:"
+"""Count on when `definitions.finish` or `comments` do something else, so that stores get it too."""
 
 IN_THE_WAY = (
     psycopg.errors.DependentObjectsStillExist,
@@ -123,6 +123,8 @@ def _apply_missing(
             _drop_functions(connection, changed)
             for file in changed:
                 _apply(connection, file, schema)
+            # After all, because the tables' own comments are in a file too.
+            comments.comment_columns(connection, (file.text for file in changed))
             # Last: what used them until now has been defined anew.
             for name in gone:
                 definitions.drop(connection, name)

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from imgsim.database import comments, embedded, migrations
 from imgsim.database import connection as database
-from imgsim.database import embedded, migrations
 from imgsim.database.connection import Connection
 from imgsim.errors import MigrationError
 from imgsim.settings import ExternalServer, Settings
@@ -112,7 +112,7 @@ def test_every_function_was_parsed_when_made_or_has_a_path_or_says_why_it_needs_
     connection: Connection,
 ) -> None:
     """Those without: no polymorphic function or operator, which another's could fit better."""
-    without = ["background", "backgrounds", "composed", "model_named", "similar"]
+    without = ["background", "backgrounds", "composed", "file_link", "model_named", "similar"]
     rows = connection.execute(
         """
         select p.proname
@@ -208,3 +208,74 @@ def test_every_table_view_and_function_has_a_comment(connection: Connection) -> 
         """
     ).fetchall()
     assert rows == []
+
+
+WITHOUT_COMMENT = """
+select format('%s.%s', a.attrelid::regclass, a.attname)
+from pg_catalog.pg_class c
+join pg_catalog.pg_attribute a on a.attrelid = c.oid
+where c.relnamespace = 'imgsim'::regnamespace
+    and c.relkind in ('r', 'p', 'v')
+    and a.attnum > 0
+    and not a.attisdropped
+    and col_description(c.oid, a.attnum) is null
+order by 1
+"""
+
+
+def test_every_column_of_every_table_and_view_has_a_comment(filled: Connection) -> None:
+    columns = (
+        "select count(*) from pg_attribute a, pg_class c where c.oid = attrelid and attnum > 0"
+    )
+    count = filled.execute(
+        f"{columns} and c.relnamespace = 'imgsim'::regnamespace and relkind in ('r', 'v')".encode()
+    ).fetchone()
+    assert count is not None
+    assert count[0] > 400
+    assert filled.execute(WITHOUT_COMMENT).fetchall() == []
+
+
+def test_comments_that_were_lost_come_back_with_the_definitions(filled: Connection) -> None:
+    for relation in ("image", "embedding_resnet50", "neighbour_ecco"):
+        filled.execute(f"comment on column imgsim.{relation}.image_id is null".encode())
+    filled.execute("delete from imgsim.migration where name = 'sql/overlap.sql'")
+    migrations.apply(filled)
+    assert filled.execute(WITHOUT_COMMENT).fetchall() == []
+
+
+def test_a_column_of_a_view_says_what_its_file_says_or_what_it_has_where_it_comes_from(
+    connection: Connection,
+) -> None:
+    told: dict[str, str] = dict(
+        connection.execute(
+            """
+            select format('imgsim.%s.%s', c.relname, a.attname), col_description(c.oid, a.attnum)
+            from pg_catalog.pg_class c
+            join pg_catalog.pg_attribute a on a.attrelid = c.oid
+            where c.relnamespace = 'imgsim'::regnamespace
+            """
+        ).fetchall()
+    )
+    assert told["imgsim.reuse_decade.images"] == "How many pictures appeared again"
+    assert told["imgsim.neighbour_ecco.name"] == told["imgsim.image.name"]
+    assert told["imgsim.neighbour_ecco.model"] == told["imgsim.model.name"]
+    assert told["imgsim.pair_ecco.other_publication_year"] == (
+        "Of the other: the year of publication"
+    )
+    assert told["imgsim.pair_ecco.other_ecco_id"] == (
+        "Of the other: ECCO document, ten digits, text"
+    )
+
+
+def test_a_comment_on_a_column_that_a_view_does_not_select_is_an_error(
+    connection: Connection,
+) -> None:
+    text = """
+create or replace view imgsim.failure as
+select
+    f.path,
+    f.frame as page -- which page
+from imgsim.ingest_failure f;
+"""
+    with pytest.raises(MigrationError, match=r"sql/failure\.sql comments a column .*: page"):
+        comments.comment_columns(connection, [text])

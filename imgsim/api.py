@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from imgsim import reports, settings
 from imgsim.database import connection as database
 from imgsim.database.connection import Connection
+from imgsim.database.session import CallersPath
 from imgsim.errors import ImgsimError
 from imgsim.networks import models
 from imgsim.reuse import verdicts
@@ -40,6 +41,7 @@ class Store:
 
     def __init__(self, place: settings.Settings) -> None:
         self.connection: Connection = database.connect(place)
+        self._path = CallersPath(self.connection)
 
     def __enter__(self) -> Store:
         return self
@@ -128,8 +130,12 @@ class Store:
     def sql(
         self, query: str, values: Mapping[str, Any] | Sequence[Any] | None = None
     ) -> pandas.DataFrame:
-        """The answer to any query; values for `%(name)s` or `%s` go in `values`."""
-        return database.table(self.connection, query, values).frame()
+        """Returns the answer to any query; values for `%(name)s` or `%s` go in `values`.
+
+        Names without a schema are looked up on the search path that you or your role have set.
+        """
+        with self._path.followed():
+            return database.table(self.connection, query, values).frame()
 
     def plot(self, name: str, *image: str | int | Path, **options: Any) -> Figure:
         """A figure, by its name on the command line: `plot("grid", "000170010400180_0", k=5)`.

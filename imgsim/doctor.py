@@ -16,7 +16,7 @@ import psycopg
 from imgsim.collection import derived, runs
 from imgsim.database import connection, embedded, migrations, store_folder
 from imgsim.database.connection import Connection
-from imgsim.database.session import changes_process, only_reads
+from imgsim.database.session import changes_process, only_reads, settle
 from imgsim.errors import ImgsimError
 from imgsim.settings import EmbeddedStore, Settings
 from imgsim.version import DISTRIBUTION, __version__, installed_beside, reinstall_command
@@ -132,6 +132,7 @@ def _database(opened: Connection) -> Iterator[Finding]:
     yield Finding(FINE, "server", f"PostgreSQL {version // 10000}.{version % 10000}")
     yield _pgvector(opened)
     yield from _openings(opened)
+    settle(opened)  # after a look at the path that the caller has
     try:
         applied = migrations.apply(opened)
     except ImgsimError as exc:
@@ -150,7 +151,7 @@ def _openings(opened: Connection) -> Iterator[Finding]:
     rows = opened.execute(
         """
         select n.nspname
-        from unnest(current_schemas(false)) as path (name)
+        from pg_catalog.unnest(pg_catalog.current_schemas(false)) as path (name)
         join pg_catalog.pg_namespace n on n.nspname = path.name
         where exists (
             select from pg_catalog.aclexplode(n.nspacl) a

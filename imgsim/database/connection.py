@@ -60,6 +60,7 @@ def connect(settings: Settings, *, migrate: bool = True) -> Connection:
     """
     connection = open_connection(settings)
     try:
+        session.settle(connection)
         if migrate:
             migrations.apply(connection)
             _register_vectors(connection)
@@ -95,7 +96,9 @@ def open_connection(settings: Settings) -> Connection:
 def beside(connection: Connection) -> Connection:
     """Another connection to the same database, by the same role: to look at what the first does."""
     # No variable and no service's file is asked again: it may say something else by now.
-    return _open(make_conninfo("", **addresses.of_connection(connection)))
+    opened = _open(make_conninfo("", **addresses.of_connection(connection)))
+    session.settle(opened)
+    return opened
 
 
 def on_warning(connection: Connection, tell: Callable[[str], None]) -> None:
@@ -178,6 +181,8 @@ def _open(conninfo: str, connecting: Callable[..., Connection] = addresses.conne
     """A connection; a server that is starting or recovering is waited for."""
     told = {
         "connect_timeout": CONNECT_SECONDS,
+        # Titles have letters that other encodings lack, whatever PGCLIENTENCODING says.
+        "client_encoding": "UTF8",
         "application_name": f"imgsim {__version__}",
     }
     return addresses.connect_when_ready(conninfo, connecting, autocommit=True, **told)

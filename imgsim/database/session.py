@@ -1,4 +1,4 @@
-"""What a connection is good for: is it one server process from end to end, and may it write?
+"""What a connection is good for: its settings, one server process from end to end, may it write?
 
 PgBouncer in transaction mode gives every transaction whatever server process is free. Statements
 prepared in one are missing in the next, and a lock of the session stays on a process that others
@@ -7,14 +7,36 @@ are given. So nothing is prepared behind a pooler, and what takes such locks ref
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from imgsim.database import addresses
 from imgsim.errors import DatabaseError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+SETTINGS = {
+    "search_path": "pg_catalog, pg_temp",
+    "datestyle": "ISO, MDY",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "client_min_messages": "notice",
+    "join_collapse_limit": "8",
+    "from_collapse_limit": "8",
+}
+"""What imgsim's own statements were written for.
+
+PGOPTIONS, PGDATESTYLE, a role or a database may set these otherwise: then text has other dates and
+fewer digits, names are somebody else's, warnings go unseen, and joins are made as written.
+"""
 
 TRIES = 3
 PROBE_SECONDS = 15
@@ -24,6 +46,53 @@ def without_prepared_statements(connection: Connection) -> None:
     """Prepare no statements where a pooler stands between this process and the server."""
     if _backend(connection) != connection.info.backend_pid:
         connection.prepare_threshold = None
+
+
+def settle(connection: Connection) -> None:
+    """Sets what imgsim's statements rely on, whatever the environment or the role sets.
+
+    Not behind a pooler: there a setting stays on a connection that others are given.
+    """
+    if connection.prepare_threshold is None:
+        return
+    calls = ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(SETTINGS))
+    values = [part for setting in SETTINGS.items() for part in setting]
+    connection.execute(f"select {calls}".encode(), values, prepare=False)
+
+
+class CallersPath:
+    """Where the caller's own statements look names up, who may change it by one of them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        row = connection.execute(
+            "select s.reset_val from pg_catalog.pg_settings s where s.name = 'search_path'"
+        ).fetchone()
+        self._path = row[0] if row else ""
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Looks names up there; not behind a pooler, where nothing was set (`settle`)."""
+        if self._connection.prepare_threshold is None:
+            yield
+            return
+        self._set(self._path)
+        try:
+            yield
+            row = self._connection.execute(
+                "select pg_catalog.current_setting('search_path')"
+            ).fetchone()
+            self._path = row[0] if row else self._path
+        finally:
+            # A transaction that failed takes the path back by itself.
+            if self._connection.info.transaction_status != TransactionStatus.INERROR:
+                self._set(SETTINGS["search_path"])
+
+    def _set(self, path: str) -> None:
+        if not self._connection.closed:
+            self._connection.execute(
+                "select pg_catalog.set_config('search_path', %s, false)", [path]
+            )
 
 
 def require_session(connection: Connection) -> None:

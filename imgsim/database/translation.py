@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import psycopg
@@ -17,6 +18,14 @@ NAMES_WANT_IMAGES = (
 PGVECTOR = (
     "the server needs the extension pgvector 0.8 or later (on Debian: postgresql-18-pgvector)"
 )
+WRONG_SETTING = re.compile(
+    r"invalid value for parameter|unrecognized configuration parameter|"
+    r"invalid command-line argument|parameter .* cannot be set|"
+    r"requires a (?:Boolean |numeric )?value"
+)
+SETTING_VARIABLES = ("PGTZ", "PGDATESTYLE", "PGGEQO", "PGOPTIONS")
+"""With these libpq sets something on every server that it connects to, the embedded one too."""
+
 NOT_YET = re.compile(r"starting up|in recovery mode|not yet accepting connections")
 FULL = re.compile(r"too many (clients|connections)|remaining connection slots")
 PASSWORD_IN_URL = re.compile(r"^\w+://[^:/?#]*:(?P<password>.*)@")
@@ -39,6 +48,8 @@ def translate(exc: psycopg.Error) -> DatabaseError:
     if isinstance(exc, pg.RaiseException) or exc.diag.message_hint:
         return DatabaseError(exc.diag.message_primary or first_line, exc.diag.message_hint or "")
     if isinstance(exc, psycopg.OperationalError) and exc.sqlstate is None:
+        if WRONG_SETTING.search(first_line):
+            return DatabaseError(f"cannot reach the database: {first_line}", _mend_setting())
         hint = "see that the server runs and the address is right: imgsim doctor"
         return DatabaseError(f"cannot reach the database: {first_line}", hint)
     return DatabaseError(f"the database refused: {first_line}", "imgsim doctor may tell why")
@@ -70,6 +81,8 @@ def _hint(exc: psycopg.Error, reason: str, server: ExternalServer) -> str:
     # The driver has no error code for a connection that failed, only the server's words.
     if NOT_YET.search(reason):
         return "the server is still starting or recovering: run the same command again in a while"
+    if WRONG_SETTING.search(reason):
+        return _mend_setting()
     if FULL.search(reason):
         return "wait until others have disconnected, or have max_connections of the server raised"
     if "does not exist" in reason and "database" in reason:
@@ -77,6 +90,13 @@ def _hint(exc: psycopg.Error, reason: str, server: ExternalServer) -> str:
     if exc.pgconn and (exc.pgconn.needs_password or exc.pgconn.used_password):
         return "give the right user, and the password in the URL, in PGPASSWORD or in ~/.pgpass"
     return f"see that the server runs and that its address, from {server.source}, is right"
+
+
+def _mend_setting() -> str:
+    """What to do where the server refuses a setting that the environment or the address gives."""
+    given = [f"{name}={os.environ[name]}" for name in SETTING_VARIABLES if os.environ.get(name)]
+    where = ", ".join(given) or "the options in the address, or the settings of the role"
+    return f"unset or mend {where}: the server takes no such setting"
 
 
 def _unclear_password(server: ExternalServer) -> DatabaseError | None:
@@ -128,6 +148,11 @@ HINTS: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str, s
         pg.CrashShutdown,
         "",
         "a process of the server was killed and it recovers; run the same command again",
+    ),
+    (
+        pg.QueryCanceled,
+        "timeout",
+        "raise statement_timeout, for this role or with PGOPTIONS='-c statement_timeout=0'",
     ),
     (pg.TooManyConnections, "", "close other connections, or raise max_connections"),
 )

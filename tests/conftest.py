@@ -130,10 +130,11 @@ def prints() -> Path:
 @pytest.fixture
 def draw() -> Callable[..., Image.Image]:
     """Draw a small picture that differs with its seed."""
-    return _picture
+    return picture
 
 
-def _picture(seed: int = 0, size: tuple[int, int] = (120, 90), mode: str = "L") -> Image.Image:
+def picture(seed: int = 0, size: tuple[int, int] = (120, 90), mode: str = "L") -> Image.Image:
+    """Draws a small picture that differs with its seed."""
     noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).convert(mode)
 
@@ -147,7 +148,7 @@ def _laid_desk(
 
     place, laid = reachable_folder / "desk", reachable_folder / "desk as laid"
     urls = desk.seeded_weights(tmp_path_factory.mktemp("hub"))
-    desk.lay(place, _picture)
+    desk.lay(place, picture)
     with pytest.MonkeyPatch.context() as patch:
         desk.settle(place, urls, patch)
         desk.take_in()

@@ -29,7 +29,7 @@ NOT_AN_OWNERS = re.compile(
     r"(CREATE|COMMENT ON) EXTENSION |(CREATE|COMMENT ON) SCHEMA (imgsim|research|public)\b"
 )
 COPIES = re.compile(r"COPY .* FROM stdin;$")
-OF_PGVECTOR = r"\.((?:halfvec|vector|sparsevec)(?:_\w+_ops)?\b|<=>)"
+OF_PGVECTOR = r"\.((?:halfvec|vector|sparsevec)(?:_\w+_ops)?\b|<=>|(?:vector|l2)_norm\b|\+\))"
 
 REPLACED = """
 set client_min_messages = warning;

@@ -4,6 +4,8 @@ bibliography on both sides, counted before and after each join.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from psycopg import sql
 
@@ -11,7 +13,7 @@ from imgsim.database.connection import Connection
 from imgsim.database.copying import copy_columns
 from imgsim.export.joined import Joined, Query, Step, one_row
 from imgsim.networks.models import Model
-from imgsim.similarity.comparison.nearest import Nearest
+from imgsim.similarity.comparison.nearest import Lists, Nearest
 from imgsim.similarity.stored_vectors import read_vectors
 
 
@@ -27,11 +29,11 @@ def neighbour_lists(
     In other documents only, they are found anew: lists that were cut off at k and filtered
     afterwards would be incomplete.
     """
-    values = {"model_id": model.model_id, "model": model.name, "k": k, "threshold": threshold}
+    values: dict[str, object] = {"model_id": model.model_id, "k": k, "threshold": threshold}
     relation = "imgsim.neighbour"
     if other_documents_only:
-        relation = "exported_neighbour"
-        _list_other_documents(connection, model, k)
+        relation, listed = _other_documents(connection, model, k)
+        values |= listed
     chosen = """
         n.model_id = %(model_id)s and n.rank <= %(k)s
         and (%(threshold)s::float8 is null or n.similarity >= %(threshold)s)
@@ -259,8 +261,24 @@ def _image_nodes(lists: Query) -> Query:
     )
 
 
-def _list_other_documents(connection: Connection, model: Model, k: int) -> None:
-    """Fill a temporary table with the nearest of every image in other documents, exactly."""
+# In the place of a table, where none can be made: a standby takes no temporary ones either.
+GIVEN = """
+(
+    select %(model_id)s::smallint as model_id, g.*
+    from unnest(%(images)s::bigint[], %(ranks)s::smallint[], %(others)s::bigint[],
+        %(similarities)s::float8[]) as g (image_id, rank, other_id, similarity)
+)
+"""
+
+
+def _other_documents(
+    connection: Connection, model: Model, k: int
+) -> tuple[str, dict[str, list[object]]]:
+    """Finds the nearest of every image in other documents, exactly.
+
+    Returns:
+        What to select them from, with the values of its parameters.
+    """
     vectors = read_vectors(connection, model)
     rows = connection.execute(
         """
@@ -272,11 +290,14 @@ def _list_other_documents(connection: Connection, model: Model, k: int) -> None:
     ).fetchall()
     known = np.array(rows, np.int64).reshape(-1, 2)
     documents = known[np.searchsorted(known[:, 0], vectors.ids), 1]
+    found = Nearest(vectors, k, documents).lists(np.arange(len(vectors.ids)))
+    row = connection.execute("show transaction_read_only").fetchone()
+    if row == ("on",):
+        return GIVEN, _as_values(found)
     connection.execute(
         "create temporary table exported_neighbour (like imgsim.neighbour) on commit drop"
     )
-    nearest = Nearest(vectors, k, documents)
-    for lists in nearest.lists(np.arange(len(vectors.ids))):
+    for lists in found:
         copy_columns(
             connection,
             "exported_neighbour",
@@ -289,3 +310,14 @@ def _list_other_documents(connection: Connection, model: Model, k: int) -> None:
             },
         )
     connection.execute("analyze exported_neighbour")
+    return "exported_neighbour", {}
+
+
+def _as_values(found: Iterable[Lists]) -> dict[str, list[object]]:
+    values: dict[str, list[object]] = {"images": [], "ranks": [], "others": [], "similarities": []}
+    for lists in found:
+        values["images"] += lists.image_ids.tolist()
+        values["ranks"] += lists.ranks.tolist()
+        values["others"] += lists.other_ids.tolist()
+        values["similarities"] += lists.similarity.tolist()
+    return values

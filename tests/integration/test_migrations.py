@@ -296,12 +296,14 @@ def test_every_definition_begins_with_a_comment_and_its_examples_run(
         connection.execute(example.encode())
 
 
-def test_every_role_finds_the_types_of_pgvector(connection: Connection) -> None:
-    schema = connection.execute(
-        "select extnamespace::regnamespace::text from pg_extension where extname = 'vector'"
-    ).fetchone()
-    assert schema == ("public",)
-    assert connection.execute("show search_path").fetchone() == ('"$user", public',)
+def test_every_role_finds_the_types_of_pgvector(settings: Settings) -> None:
+    assert isinstance(settings.target, ExternalServer)
+    with psycopg.connect(settings.target.conninfo) as opened:
+        schema = opened.execute(
+            "select extnamespace::regnamespace::text from pg_extension where extname = 'vector'"
+        ).fetchone()
+        assert schema == ("public",)
+        assert opened.execute("show search_path").fetchone() == ('"$user", public',)
 
 
 def test_every_definition_is_in_the_database(connection: Connection) -> None:
@@ -340,7 +342,7 @@ def test_a_function_whose_answer_or_arguments_changed_is_replaced(
     rows = connection.execute(
         "select oid::regprocedure::text from pg_proc where proname = 'overlap'"
     ).fetchall()
-    assert rows == [("overlap(integer,integer,text,text,bigint[])",)]
+    assert rows == [("imgsim.overlap(integer,integer,text,text,bigint[])",)]
 
 
 def test_a_view_whose_columns_changed_is_replaced(

@@ -23,7 +23,7 @@ from imgsim.database import connection as database
 from imgsim.database.connection import Connection
 from imgsim.settings import ExternalServer, Settings
 from tests import tiny
-from tests.conftest import Answer
+from tests.conftest import Answer, picture
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "server.md"
 PGBOUNCER = shutil.which("pgbouncer", path=f"/usr/sbin:{os.environ.get('PATH', '')}")
@@ -241,6 +241,137 @@ def test_a_standby_whose_schema_is_older_says_where_to_bring_it_up_to_date(
     assert "imgsim db migrate" in answer.err
 
 
+A, B = "sixth", "000010000000010_0"
+WORK = (
+    ("neighbours", "-k", "3"),
+    ("pairs", "--threshold", "0.5"),
+    ("verify",),
+    ("verify", A, B),
+    ("verdict", A, B, "same block", "--by", "Mary"),
+    ("group",),
+)
+"""What fills a store with lists, pairs, evidence, verdicts and groups."""
+READING = (
+    ("similar", A, "--format", "csv"),
+    ("similar", A, "--threshold", "0.5", "--format", "csv"),
+    ("report", "neighbours", "-k", "3", "--format", "csv"),
+    ("report", "evidence", "--format", "csv"),
+    ("report", "verdicts", "--format", "csv"),
+    ("report", "groups", "--format", "csv"),
+    ("report", "reuse", "--format", "csv"),
+    ("report", "threshold", "--format", "csv"),
+    ("report", "calibration", "--format", "csv"),
+    ("report", "coverage", "--format", "csv"),
+    ("model", "list", "--format", "csv"),
+)
+WRITING_FILES = (
+    ("plot", "grid", A),
+    ("plot", "overlay", A, B),
+    ("plot", "timeline", A, "--threshold", "0.5"),
+    ("plot", "around", A),
+    ("plot", "group", "1"),
+    ("plot", "map", "--threshold", "0.9"),
+    (
+        "plot",
+        "threshold",
+    ),
+    ("export", "images"),
+    ("export", "neighbours", "-k", "3"),
+    ("export", "neighbours", "-k", "3", "--other-documents-only"),
+    ("export", "pairs", "--threshold", "0.5"),
+    ("export", "embeddings"),
+    ("export", "verdicts"),
+    ("export", "groups"),
+    ("export", "group-members"),
+)
+CHANGING = (
+    ("verify", A, "000010000100020_0"),
+    ("verify", "--again"),
+    ("verdict", A, B, "copy", "--by", "Mary"),
+    ("group", "--least", "0.5"),
+    ("neighbours", "-k", "30"),
+    ("pairs", "--threshold", "0.4"),
+    ("model", "remove", "resnet18-print", "--yes"),
+)
+
+
+@pytest.fixture(scope="module")
+def worked(second: Server, reachable_folder: Path) -> str:
+    """A store on the second server in which everything was done once; its address."""
+    scans = reachable_folder / "scans of others"
+    scans.mkdir()
+    for number in range(5):
+        picture(number).save(scans / f"0000100{number:03}00{number + 1:02}0_0.png")
+    picture(0).save(scans / f"{A}.png")
+    address = second.address(dbname="worked")
+    with psycopg.connect(second.url, autocommit=True) as admin:
+        admin.execute("create database worked")
+    for command in (("ingest", str(scans), "--model", "resnet18-print"), *WORK):
+        assert run(["--database", address, *command]) == 0, command
+    return address
+
+
+def files_of(command: tuple[str, ...], folder: Path) -> list[str]:
+    """A command with a place in the folder for what it writes."""
+    ending = "png" if command[0] == "plot" else "parquet"
+    number = len(list(folder.iterdir()))
+    place = folder / f"{number}"
+    place.mkdir()
+    return [*command, "-o", str(place / f"x.{ending}")]
+
+
+def at_work(
+    anywhere: Callable[..., Answer], address: str, folder: Path
+) -> list[tuple[tuple[str, ...], str]]:
+    """What everybody who may read can do, and what is answered."""
+    folder.mkdir(exist_ok=True)
+    answers: list[tuple[tuple[str, ...], str]] = []
+    for command in READING:
+        answer = anywhere("--database", address, *command)
+        assert answer.code == 0, (command, answer.err)
+        answers.append((command, answer.out))
+    for figure in WRITING_FILES:
+        answer = anywhere("--database", address, *files_of(figure, folder))
+        assert answer.code == 0, (figure, answer.err)
+        shown = [line for line in answer.err.splitlines() if str(folder) not in line]
+        answers.append((figure, "\n".join(shown)))
+    dump = folder / "dump.sql.gz"
+    assert anywhere("--database", address, "db", "dump", dump).code == 0
+    assert anywhere("--database", address, "doctor").code == 0
+    return answers
+
+
+def test_a_reader_and_a_standby_do_all_that_changes_nothing(
+    anywhere: Callable[..., Answer],
+    worked: str,
+    standby: Callable[[str], str],
+    tmp_path: Path,
+) -> None:
+    with psycopg.connect(worked, autocommit=True) as admin:
+        admin.execute(recipe("A read-only login for colleagues").replace("…", "r").encode())
+    try:
+        places = {
+            "owner": worked,
+            "reader": make_conninfo(worked, user="reader", password="r"),
+            "standby": standby(worked),
+        }
+        answered = {}
+        for who, address in places.items():
+            answered[who] = at_work(anywhere, address, tmp_path / who)
+        assert answered["reader"] == answered["owner"]
+        assert answered["standby"] == answered["owner"]
+        for who, hint in (("reader", "connect as the owner"), ("standby", "only reads")):
+            for command in CHANGING:
+                answer = anywhere("--database", places[who], *command)
+                assert answer.code == 1, (who, command, answer.out, answer.err)
+                assert hint in answer.err, (who, command, answer.err)
+        assert at_work(anywhere, worked, tmp_path / "owner again") == answered["owner"]
+    finally:
+        with psycopg.connect(worked, autocommit=True) as admin:
+            admin.execute("drop owned by reader")
+            admin.execute("drop role reader")
+
+
 @pytest.mark.parametrize(
     ("heading", "role"),
     [
@@ -253,6 +384,7 @@ def test_a_role_set_up_by_the_pages_recipe_ingests_and_asks(
     anywhere: Callable[..., Answer],
     second: Server,
     folder: Path,
+    tmp_path: Path,
     heading: str,
     role: str,
 ) -> None:
@@ -268,16 +400,14 @@ def test_a_role_set_up_by_the_pages_recipe_ingests_and_asks(
         address = second.address(dbname="prints", user=role, password="a secret")
         taken = anywhere("--database", address, "ingest", folder, "--model", "resnet18-print")
         assert taken.code == 0, taken.err
-        for command in (
-            ("similar", "sixth"),
-            ("neighbours", "-k", "3"),
-            ("pairs", "--threshold", "0.5"),
-            ("report", "neighbours", "-k", "3"),
-            ("doctor",),
-            ("remove", "sixth", "--yes"),
-        ):
+        for command in WORK:
             answer = anywhere("--database", address, *command)
             assert answer.code == 0, (command, answer.err)
+        at_work(anywhere, address, tmp_path / "there")
+        removed = anywhere(
+            "--database", address, "remove", folder / "below", "--yes", "--with-verdicts"
+        )
+        assert removed.code == 0, removed.err
     finally:
         with psycopg.connect(second.url, autocommit=True) as admin:
             admin.execute("drop database if exists prints with (force)")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FORMATS = ("table", "csv", "json", "markdown", "parquet")
 
 
 class FilePath(click.Path):
@@ -49,6 +54,37 @@ spreadsheet_safe_option = click.option(
     is_flag=True,
     help="In CSV, put an apostrophe before text that a spreadsheet would run as a formula.",
 )
+
+
+def format_option(command: Command) -> Command:
+    """`--format` and `--spreadsheet-safe`, for answers that are printed."""
+    chosen = click.option(
+        "--format",
+        "format_",
+        type=click.Choice(FORMATS[:3]),
+        default="table",
+        show_default=True,
+        help="How to print it.",
+    )
+    return chosen(spreadsheet_safe_option(command))
+
+
+def report_options(command: Command) -> Command:
+    """`--format` and `--output`, for answers that may go into a file."""
+    for option in (
+        spreadsheet_safe_option,
+        click.option("--force", is_flag=True, help="Overwrite an existing file."),
+        click.option("-o", "--output", type=FilePath(), metavar="FILE"),
+        click.option(
+            "--format",
+            "format_",
+            type=click.Choice(FORMATS),
+            help="[default: table, or what the ending of --output says]",
+        ),
+    ):
+        command = option(command)
+    return command
+
 
 two_models_option = click.option(
     *("--model", "model_names"),

@@ -298,12 +298,8 @@ def _export_groups(
         with exports.one_moment(connection):
             status = groups.status(connection)
             rows = joined(connection)
-            options = {
-                "least": status.least,
-                "tightness": status.tightness,
-                "parts": status.parts,
-                "grouped_at": status.at,
-            }
+            options = {name: getattr(status, name) for name in ("least", "tightness", "parts")}
+            options["grouped_at"] = status.at
             outcome = exports.write(connection, rows, target, options=options)
         _report(rows.title, outcome)
         warn_of_older(connection)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from imgsim.cli.arguments import format_option
 from imgsim.cli.images import PREPROCESSES
-from imgsim.cli.output import confirm, format_option, say, show
+from imgsim.cli.output import confirm, say, show
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
 from imgsim.cli.training import train

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from imgsim.cli.arguments import FilePath, spreadsheet_safe_option
+from imgsim.cli.arguments import FORMATS
 from imgsim.errors import ImgsimError
 from imgsim.formats.columns import as_text, harmless
 from imgsim.wording import counted, figure, noun, score_text
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FORMATS = ("table", "csv", "json", "markdown", "parquet")
 ENDINGS = {
     ".csv": "csv",
     ".json": "json",
@@ -61,36 +60,6 @@ HEADINGS = {
     "page_number": "page",
     "other_page_number": "other page",
 }
-
-
-def format_option(command: Command) -> Command:
-    """`--format` and `--spreadsheet-safe`, for answers that are printed."""
-    chosen = click.option(
-        "--format",
-        "format_",
-        type=click.Choice(FORMATS[:3]),
-        default="table",
-        show_default=True,
-        help="How to print it.",
-    )
-    return chosen(spreadsheet_safe_option(command))
-
-
-def report_options(command: Command) -> Command:
-    """`--format` and `--output`, for answers that may go into a file."""
-    for option in (
-        spreadsheet_safe_option,
-        click.option("--force", is_flag=True, help="Overwrite an existing file."),
-        click.option("-o", "--output", type=FilePath(), metavar="FILE"),
-        click.option(
-            "--format",
-            "format_",
-            type=click.Choice(FORMATS),
-            help="[default: table, or what the ending of --output says]",
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 def printable(text: str) -> str:

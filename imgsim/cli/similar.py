@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsim.cli.arguments import Similarity
-from imgsim.cli.output import format_option, show, warn, warn_untrained
+from imgsim.cli.arguments import Similarity, format_option
+from imgsim.cli.output import show, warn, warn_untrained
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
 from imgsim.wording import score_text

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli.arguments import format_option
 from imgsim.cli.metadata import SOME_REFUSED, reading_options, show_reading, table_file
-from imgsim.cli.output import format_option, say, show, show_table, show_tally, warn
+from imgsim.cli.output import say, show, show_table, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.wording import counted
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from imgsim.cli.arguments import Similarity
-from imgsim.cli.output import report_options
+from imgsim.cli.arguments import Similarity, report_options
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.reports.delivery import (
     deliver_report,

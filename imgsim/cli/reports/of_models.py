@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgsim.cli.arguments import two_models_option
-from imgsim.cli.output import report_options
+from imgsim.cli.arguments import report_options, two_models_option
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.reports.delivery import deliver_report, k_option, models_option, report
 from imgsim.settings import NEIGHBOURS

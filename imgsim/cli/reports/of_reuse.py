@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgsim.cli.arguments import Similarity
+from imgsim.cli.arguments import Similarity, report_options
 from imgsim.cli.groups import warn_of_older
 from imgsim.cli.metadata import SOME_REFUSED, table_file
-from imgsim.cli.output import report_options, say, show_tally, warn
+from imgsim.cli.output import say, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.reports.delivery import deliver_report, models_option, report
 from imgsim.cli.verdicts import tell_unusable

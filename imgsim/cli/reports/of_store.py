@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imgsim.cli.output import report_options
+from imgsim.cli.arguments import report_options
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.reports.delivery import deliver_report, report
 

@@ -2,15 +2,15 @@
 --   select * from imgsim.verification_ecco
 --   where relation = 'same block' and publication_year < other_publication_year;
 --   select name, other_name, probability from imgsim.verification_ecco where mirrored;
--- needs: two_images_ecco
+-- needs: image_ecco, other_ecco
 create or replace view imgsim.verification_ecco as
 select
     v.image_id,
-    t.name,
+    i.name,
     v.relation,
     v.probability,
     v.other_id,
-    t.other_name,
+    o.other_name,
     v.mirrored,
     v.inliers,
     v.coverage,
@@ -23,25 +23,26 @@ select
     v.parameters,
     v.version,
     v.verified_at,
-    t.ecco_id,
-    t.page_number,
-    t.estc_id,
-    t.work_id,
-    t.ecco_full_title,
-    t.publication_year,
-    t.publication_place,
-    t.authors,
-    t.other_ecco_id,
-    t.other_page_number,
-    t.other_estc_id,
-    t.other_work_id,
-    t.other_ecco_full_title,
-    t.other_publication_year,
-    t.other_publication_place,
-    t.other_authors,
-    t.path,
-    t.link,
-    t.other_path,
-    t.other_link
+    i.ecco_id,
+    i.page_number,
+    i.estc_id,
+    i.work_id,
+    i.ecco_full_title,
+    i.publication_year,
+    i.publication_place,
+    i.authors,
+    o.other_ecco_id,
+    o.other_page_number,
+    o.other_estc_id,
+    o.other_work_id,
+    o.other_ecco_full_title,
+    o.other_publication_year,
+    o.other_publication_place,
+    o.other_authors,
+    i.path,
+    i.link,
+    o.other_path,
+    o.other_link
 from imgsim.verification v
-join imgsim.two_images_ecco t on t.image_id = v.image_id and t.other_id = v.other_id;
+join imgsim.image_ecco i on i.image_id = v.image_id
+join imgsim.other_ecco o on o.other_id = v.other_id;

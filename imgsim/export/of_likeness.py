@@ -75,7 +75,8 @@ with known as materialized (
 select {columns}
 from listed
 join (select m.model_id, m.name as model from imgsim.model m) of_model using (model_id)
-join imgsim.two_images_ecco using (image_id, other_id)
+join imgsim.image_ecco using (image_id)
+join imgsim.other_ecco using (other_id)
 order by image_id, rank
 """
 

@@ -114,7 +114,7 @@ def test_tables_are_loaded_and_linked_whatever_the_path_is(
         ("metadata", "link", tmp_path / "links.csv", *columns),
         ("table", "load", tmp_path / "captions.csv", "--name", "captions", "--key", "image"),
         ("verdict", "image 3", "image 4", "copy", "--by", "Mary"),
-        ("remove", "image 5", "--yes"),
+        ("remove", "/scans/5", "--yes"),
         ("neighbours", "-k", "5"),
         ("group",),
         ("doctor",),

@@ -97,7 +97,7 @@ def around(
 ) -> Drawn:
     """Returns an image with those like it around it, at their distance."""
     (named,) = models.chosen(connection, [model] if model else [])
-    asked = k or (8 if threshold is None else None)
+    asked = 8 if k is None and threshold is None else k
     question = search.Question(image, asked, threshold, other_documents_only=other_documents_only)
     return Drawn(plots.draw_around(plots.ranking(connection, question, named), width), (named,))
 

@@ -33,13 +33,28 @@ CALLED_BY = "an image is called by its name (the file's without its ending), its
 
 @dataclass(frozen=True)
 class Question:
-    """What to rank, and how; `k` None means 10, or all that reach `min_similarity`."""
+    """What to rank, and how; `k` None means 10, or all that reach `min_similarity`.
+
+    Raises:
+        ImgsimError: `k` or `min_similarity` is out of range.
+    """
 
     image: str
     k: int | None = None
     min_similarity: float | None = None
     exact: bool = False
     other_documents_only: bool = False
+
+    def __post_init__(self) -> None:
+        if self.k is not None and self.k < 1:
+            raise ImgsimError(f"k is {self.k}, and must be at least 1", "give a k such as 10")
+        least = self.min_similarity
+        if least is not None and not -1 <= least <= 1:
+            hint = f"for {least:g} percent give {least / 100:g}" if 1 < least <= 100 else ""
+            raise ImgsimError(
+                f"the threshold is {least:g}, and must be from -1 to 1",
+                hint or "give one such as 0.94",
+            )
 
     @property
     def asked(self) -> int | None:

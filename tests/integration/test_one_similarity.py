@@ -15,8 +15,11 @@ import numpy as np
 import psycopg
 import pytest
 
+from imgsim.api import Store
 from imgsim.database.connection import Connection
+from imgsim.errors import ImgsimError
 from imgsim.networks import models
+from imgsim.settings import Settings
 from imgsim.similarity import neighbours, pairs
 from tests import tiny
 from tests.conftest import Answer
@@ -143,6 +146,24 @@ def test_a_score_that_a_command_prints_can_be_given_to_it_as_threshold(
             third = rows[2]["similarity"]
             again = imgsim("similar", image, "--threshold", third, "--format", "csv").out
             assert len(list(csv.DictReader(io.StringIO(again)))) >= 3
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"k": 0}, "k is 0, and must be at least 1"),
+        ({"threshold": 94.0}, "the threshold is 94, and must be from -1 to 1"),
+        ({"threshold": float("nan")}, "the threshold is nan, and must be from -1 to 1"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_a_notebook_too(
+    connection: Connection, settings: Settings, given: dict[str, Any], says: str
+) -> None:
+    tiny.fill(connection)
+    with Store(settings) as opened:
+        for ask in (opened.similar, lambda *a, **g: opened.plot("around", *a, **g)):
+            with pytest.raises(ImgsimError, match=says):
+                ask(tiny.NAME, **given)
 
 
 NO_K = [

@@ -133,6 +133,8 @@ def write(
         elif target.force:
             (target.folder / target.without_partner).unlink(missing_ok=True)
         about = _about(connection, joined, model, options or {}, now)
+        if target.look.safe:
+            about["spreadsheet_safe"] = True
         resources = [
             Resource(r.file, r.title, r.columns, r.rows, r.key, about | dict(r.about))
             for r in described

@@ -127,6 +127,11 @@ def test_no_csv_of_an_export_holds_a_formula_where_it_is_to_be_safe(
                 as_stored = list(cells(plain / file.name))
                 assert [cell.removeprefix("'") for cell in cells(file)] == as_stored
             assert any(formulas(f) for f in plain.iterdir() if f.suffix in (".csv", ".tsv"))
+            for folder, told in ((plain, None), (safe, True)):
+                package = json.loads((folder / "datapackage.json").read_text("utf-8"))
+                assert {
+                    resource["imgsim"].get("spreadsheet_safe") for resource in package["resources"]
+                } == {told}
 
 
 @pytest.mark.usefixtures("hostile")

@@ -146,6 +146,15 @@ def test_a_setting_of_the_environment_that_the_server_refuses_is_named(
     assert f"unset or mend {name}={value}" in " ".join(answer.err.split())
 
 
+def test_a_setting_that_the_embedded_server_refuses_is_named_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PGTZ", "nonsense")
+    refused = 'connection failed: FATAL:  invalid value for parameter "TimeZone": "nonsense"'
+    said = database.translate(psycopg.OperationalError(refused))
+    assert said.hint.startswith("unset or mend PGTZ=nonsense")
+
+
 def test_a_time_zone_moves_no_moment(
     imgsim: Imgsim, filled: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

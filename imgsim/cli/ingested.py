@@ -38,6 +38,7 @@ def report(summary: Summary) -> None:
     if summary.failed:
         say("see which files, and why: imgsim report failures")
     for paths in summary.passed.spelt_alike:
+        # Escaped: on the screen the two would look the same.
         warn(
             "these names differ only in how accents are written; each is a file of its own: "
             + ", ".join(map(ascii, paths))
@@ -59,7 +60,7 @@ def _report_passed(passed: PassedOver) -> None:
 
 
 def _endings(passed: PassedOver) -> list[str]:
-    """A line for each ending, with what to do where such files hold pictures."""
+    """Returns a line for each ending, with what to do where such files hold pictures."""
     known = [(suffix, advice) for suffix in passed.endings if (advice := _advice(passed, suffix))]
     known.sort(key=lambda item: (-passed.endings[item[0]], item[0]))
     lines = [f"{passed.endings[suffix]:>9,} {advice}" for suffix, advice in known]
@@ -72,7 +73,7 @@ def _endings(passed: PassedOver) -> list[str]:
 
 
 def _advice(passed: PassedOver, suffix: str) -> str:
-    """What files of an ending are and what to do with them; empty if they hold no pictures."""
+    """Returns what files of an ending are and what to do; empty if they hold no pictures."""
     from imgsim.images import kinds
 
     files = passed.endings[suffix]

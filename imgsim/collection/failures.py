@@ -86,7 +86,7 @@ def forget_under(connection: Connection, paths: Sequence[str] | None = None) -> 
 
 
 def _recorded(path: str) -> str:
-    """A path as its failure is recorded: of one that no index holds, both ends and a checksum."""
+    """Returns a path as text; of one that no index holds, both ends and a checksum."""
     text = path_text(path)
     data = text.encode()
     if len(data) <= LONGEST_PATH:

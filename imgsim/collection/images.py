@@ -127,6 +127,7 @@ class Images:
             return committed(connection, lambda: self._move(connection, frames, found))
 
     def _move(self, connection: Connection, frames: Sequence[StoredFrame], found: Found) -> bool:
+        # Before the rows: whoever computes from these images has committed, or begins after this.
         hold_models(connection)
         moved = 0
         for stored in frames:

@@ -45,7 +45,7 @@ def places(connection: Connection, paths: Sequence[Path]) -> list[str]:
 
 
 def _as_stored(connection: Connection, place: str) -> list[str]:
-    """A file or folder as it is stored; in another spelling of its accents if only that is there.
+    """Returns a file or folder as it is stored, in another spelling if only that is there.
 
     Empty if nothing is stored of it.
     """
@@ -59,7 +59,7 @@ def _as_stored(connection: Connection, place: str) -> list[str]:
 
 
 def _beginning_with(connection: Connection, text: str, path: str, place: str) -> list[str]:
-    """The stored paths that begin with as many parts as `text` has, and these fit it."""
+    """Returns the beginnings of stored paths that fit `text`, as long as it is."""
     rows = connection.execute(
         f"""
         select distinct array_to_string(

@@ -231,6 +231,7 @@ def read_jpeg_2000(data: bytes, stream: Codestream) -> Image.Image:
     if not stream.plain or stream.components not in (3, 4):
         raise unreadable
     samples = _opencv(data)
+    # OpenCV drops what it does not know without a word.
     if samples.ndim != 3 or samples.shape[2] != stream.components:
         raise unreadable
     return composed(samples[..., [2, 1, 0, *range(3, samples.shape[2])]], 3, tiff.UNASSOCIATED)

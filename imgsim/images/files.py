@@ -1,4 +1,4 @@
-"""Finds image files and tells them apart: their paths as text, their content by its hash."""
+"""Finds image files, writes their paths as text and knows their content by its hash."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def find(paths: Iterable[Path]) -> Iterator[Item]:
 
 
 def _is_walked(folder: str, folders: set[str]) -> bool:
-    """Whether walking through one of the folders leads through this one."""
+    """Returns whether walking through one of the folders leads through this one."""
     below = Path(folder)
     for parent in below.parents:
         if kinds.is_set_aside(below.name):
@@ -131,7 +131,7 @@ def _is_walked(folder: str, folders: set[str]) -> bool:
 
 
 def _taken(path: str) -> Found | Refused:
-    """A file as it is now, unless the store has no room for its path."""
+    """Returns a file as it is now, unless the store has no room for its path."""
     size = len(path_text(path).encode()) if len(path) > LONGEST_PATH // 4 else 0
     if size > LONGEST_PATH:
         return Refused(

@@ -146,6 +146,7 @@ def is_set_aside(folder: str) -> bool:
 
 def read_by_start(start: bytes) -> str | None:
     """Returns the name of the format that is read and begins with these bytes (32 or more)."""
+    # Films and sounds begin with RIFF too.
     if start[:4] == b"RIFF":
         return "WebP" if start[8:12] == b"WEBP" else None
     if start[4:8] == b"ftyp":

@@ -112,6 +112,7 @@ def jpeg_with_an_end(data: bytes) -> list[bytes]:
     All its pixels are there if, and only if, the pictures in all of these are the same: then
     nothing in them depends on what may have followed. That no scan is missing is seen here.
     """
+    # Bytes 0xFF may fill the space before a marker: the end may have been cut off after them.
     body = data.rstrip(b"\xff") if data.endswith(b"\xff") else data
     try:
         scans, ended = _markers(body)

@@ -63,7 +63,7 @@ def _reason(found: Found, exc: Exception, kind: str | None, frame: int) -> str:
 
 
 def _uncommon(found: Found, kind: str, frame: int) -> str | None:
-    """What is uncommon in a file that may well be whole, but whose samples nobody here reads."""
+    """Returns what is uncommon in a file that may be whole, but whose samples nobody here reads."""
     try:
         with open(found.path, "rb") as file:
             if kind == "JPEG":
@@ -80,7 +80,7 @@ def _uncommon(found: Found, kind: str, frame: int) -> str | None:
 
 
 def _is_common(page: tiff.Page) -> bool:
-    """Whether a page is of a kind that Pillow reads, so that a fault in it is damage."""
+    """Returns whether Pillow reads such a page, so that a fault in it is damage."""
     from PIL.TiffImagePlugin import OPEN_INFO
 
     order = b"II" if page.order == "<" else b"MM"

@@ -37,7 +37,7 @@ def ingest(
     on_progress: Progress = lambda summary: None,
     on_index: work.Progress = work.silent,
 ) -> Summary:
-    """Take the images under `paths` into the store, and build the index of a model new in it.
+    """Takes the images under `paths` into the store, and builds the index of a new model.
 
     Raises:
         ImgsimError: it cannot work at all (a path does not exist; weights cannot be had, or are
@@ -81,7 +81,7 @@ def ingest(
 
 
 def survey(connection: Connection, paths: Iterable[Path], options: Options) -> Summary:
-    """Count what `ingest` would do, changing nothing and decoding nothing."""
+    """Counts what `ingest` would do; changes nothing and decodes nothing."""
     wanted = {w.name for w in options.wanted}
     chosen = [model for model in models.stored(connection) if model.name in wanted]
     shared = Shared(connection)

@@ -50,18 +50,18 @@ class Ahead(Generic[Item]):
             yield taken[0]
 
     def resume(self) -> None:
-        """Let it go on after an item at which it paused."""
+        """Lets it go on after an item at which it paused."""
         self._resumed.release()
 
     def stop(self) -> None:
-        """Have it end before its next item; whoever takes items is told that there are no more."""
+        """Ends it before its next item; whoever takes items finds no more."""
         self._stopped = True
         self._queue.put(None)
         self._room.release()
         self._resumed.release()
 
     def join(self) -> None:
-        """Wait until it has ended."""
+        """Waits until it has ended."""
         self._thread.join()
 
     def _run(self) -> None:

@@ -23,13 +23,13 @@ import numpy as np
 from imgsim.collection.images import Images, StoredFrame
 from imgsim.collection.locks import Locks
 from imgsim.collection.writing import Record, Writer
-from imgsim.images import decoding
-from imgsim.images.decoding import Frame, Picture
-from imgsim.images.files import Found, Item, Refused
-from imgsim.images.preprocess import draft_size, prepare
+from imgsim.images.decoding import Frame
+from imgsim.images.files import Item, Refused
+from imgsim.ingest import preparing
 from imgsim.ingest.ahead import Ahead
 from imgsim.ingest.options import Options
 from imgsim.ingest.planning import FLUSH, Planner, Settled, Step, Work
+from imgsim.ingest.preparing import Decoded
 from imgsim.ingest.summary import PassedOver, Progress, Summary
 from imgsim.networks import models
 
@@ -46,14 +46,6 @@ WAITING = 128
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """One frame of a file, its pixels prepared for each preprocessing."""
-
-    frame: Frame
-    pixels: dict[str, npt.NDArray[np.uint8]]
-
-
-@dataclass(frozen=True)
 class Piece:
     """One frame on its way through the stages, and the work it is part of."""
 
@@ -62,9 +54,7 @@ class Piece:
 
 
 Passing = Piece | Refused | Settled | PassedOver | None
-"""What passes between stages: a piece, a file that could not even be looked at, files that need
-nothing or are passed over, or FLUSH.
-"""
+"""What passes between stages: a piece, a refused file, files that need no work, or FLUSH."""
 
 
 class Pipeline:
@@ -118,6 +108,7 @@ class Pipeline:
                 for _ in stored:
                     self._on_progress(self.summary)
             finally:
+                # The last stage first: whoever waits for room in a queue must not wait for ever.
                 for stage in (stored, done, planned):
                     stage.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -130,7 +121,7 @@ class Pipeline:
     def _store(
         self, pieces: Iterator[Passing], planner: Planner, planned: Ahead[Step]
     ) -> Generator[None]:
-        """Write, and let go of what is written; yields whenever the summary has grown."""
+        """Writes, and lets go of what is written; yields whenever the summary has grown."""
         for written in self._write(pieces):
             for work in self._finished(written):
                 planner.done(work, self._spoilt.pop(work, None))
@@ -139,7 +130,7 @@ class Pipeline:
             yield
 
     def _streams(self) -> Streams:
-        """Made when the first picture needs them: a folder without news loads no network."""
+        """Returns the networks, loaded when the first picture needs them."""
         if self._made_streams is None:
             with self.timings.at_work("load"):
                 self._made_streams = self._new_streams()
@@ -171,7 +162,7 @@ class Pipeline:
                     return
 
     def _decode(self, steps: Iterator[Step], pool: ThreadPoolExecutor) -> Iterator[Passing]:
-        """Decode files in threads, some way ahead of what is asked for, and in order."""
+        """Decodes files in threads, some way ahead of what is taken, and in order."""
         ahead: deque[tuple[Work, Future[list[Decoded | Refused]]]] = deque()
 
         def finished(keep: int) -> Iterator[Piece]:
@@ -201,33 +192,12 @@ class Pipeline:
         return (Piece(work, content) for content in contents)
 
     def _decode_file(self, work: Work) -> list[Decoded | Refused]:
-        with self.timings.at_work("decode"):
-            return self._decoded(work)
-
-    def _decoded(self, work: Work) -> list[Decoded | Refused]:
         wanted = {self._preprocess[name] for name in work.models}
-        decoded = decoding.decode(
-            work.found,
-            lambda width, height: draft_size(wanted, width, height),
-            self._options.max_megapixels,
-        )
-        prepared = [self._prepared(work.found, item, wanted) for item in decoded]
-        nothing = Refused(work.found.path, "decode", "no picture in it", size=work.found.size)
-        return prepared or [nothing]
-
-    def _prepared(
-        self, found: Found, item: Picture | Refused, wanted: set[str]
-    ) -> Decoded | Refused:
-        if isinstance(item, Refused):
-            return item
-        try:
-            return Decoded(item.frame, {name: prepare(name, item.image) for name in wanted})
-        except MemoryError:
-            reason = "not enough memory to resize it"
-            return Refused(found.path, "decode", reason, item.frame.number, found.size)
+        with self.timings.at_work("decode"):
+            return preparing.frames(work.found, wanted, self._options.max_megapixels)
 
     def _batch(self, pieces: Iterator[Passing]) -> Iterator[list[Piece] | Passing]:
-        """Gather decoded pictures of the same shape; everything else passes by itself."""
+        """Gathers decoded pictures of the same shape; everything else passes by itself."""
         waiting: dict[tuple[object, ...], list[Piece]] = {}
         for piece in pieces:
             if piece is FLUSH:
@@ -246,7 +216,7 @@ class Pipeline:
         yield from waiting.values()
 
     def _embed(self, batches: Iterator[list[Piece] | Passing]) -> Generator[Passing]:
-        """Embed batches in threads, some way ahead, and in order."""
+        """Embeds batches in threads, some way ahead, and in order."""
         ahead: deque[Future[list[Piece]]] = deque()
 
         def finished(keep: int) -> Iterator[Piece]:
@@ -287,7 +257,7 @@ class Pipeline:
         ]
 
     def _write(self, pieces: Iterator[Passing]) -> Iterator[list[Passing]]:
-        """Store pieces some hundreds, or some seconds, at a time; yields what is committed.
+        """Stores pieces some hundreds, or some seconds, at a time; yields what is committed.
 
         FLUSH comes last in what is yielded.
         """
@@ -310,11 +280,12 @@ class Pipeline:
             with self.timings.at_work("write", len(records)):
                 reasons = self._writer.write(records, refused)
             if reasons:
+                # Nothing of the block was written: once more, without the files that must wait.
                 return self._written([_held_back(piece, reasons) for piece in pieces])
         return pieces
 
     def _finished(self, pieces: Sequence[Passing]) -> list[Work]:
-        """Count what was stored; the works of which nothing is left to store."""
+        """Counts what was stored; returns the works of which nothing is left to store."""
         finished = []
         for piece in pieces:
             if isinstance(piece, Settled):
@@ -343,7 +314,7 @@ class Pipeline:
 
 
 def _held_back(piece: Passing, reasons: Mapping[str, str]) -> Passing:
-    """The piece, refused if its file must not be taken in."""
+    """Returns the piece, refused if its file must not be taken in."""
     if not isinstance(piece, Piece) or not isinstance(piece.content, Record):
         return piece
     found = piece.content.found
@@ -372,9 +343,4 @@ def _record(
 
 
 def _copy_of(stored: StoredFrame, work: Work) -> Record:
-    return Record(
-        work.found,
-        work.sha256,
-        stored.frame,
-        twin_id=stored.image_id,
-    )
+    return Record(work.found, work.sha256, stored.frame, twin_id=stored.image_id)

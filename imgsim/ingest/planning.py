@@ -1,4 +1,4 @@
-"""Which files need which work: told from path, size and time first, then from their content."""
+"""Decides which files need which work: by path, size and time first, then by their content."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Planner:
         yield from self._second_looks()
 
     def done(self, work: Work, refused: Refused | None) -> None:
-        """A file is stored, or a page of it was refused: let go of it, and of its twins."""
+        """Lets go of a file, and of its twins: it is stored, or a page of it was refused."""
         if work.first:
             self._hashes_in_hand.discard(work.sha256)
             self._locks.unlock_contents([work.sha256])
@@ -101,13 +101,13 @@ class Planner:
         self._given_out.discard(work)
 
     def let_go(self) -> None:
-        """Let others have what was given out and will not be done, or was being let go of."""
+        """Lets others have what was given out and will not be done, or was being let go of."""
         self._locks.unlock_contents([work.sha256 for work in self._given_out if work.first])
         self._locks.unlock([work.found.path for work in self._given_out])
         self._given_out.clear()
 
     def _second_looks(self) -> Iterator[Step]:
-        """Look again at files that another ingest, or this one for a twin, had in hand."""
+        """Looks again at files that another ingest, or this one for a twin, had in hand."""
         while self._deferred:
             again, self._deferred = self._deferred, []
             for start in range(0, len(again), CHUNK_FILES):
@@ -139,7 +139,7 @@ class Planner:
             self._locks.unlock(mine)
 
     def _recognise(self, files: Sequence[Found]) -> list[tuple[Found, list[StoredFrame]]]:
-        """Those files that are not stored just as they are, with what is stored of them."""
+        """Returns the files that are not stored just as they are, with what is stored of them."""
         with self._timings.at_work("recognise", len(files)):
             known = self._images.known(files)
             others = [file for number, file in enumerate(files) if number not in known]

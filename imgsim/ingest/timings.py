@@ -1,4 +1,4 @@
-"""How long each stage of an ingest was at work, and which of them the others waited for."""
+"""Measures how long each stage of an ingest was at work, and how long others waited for it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Timings:
         self.seconds = 0.0
 
     def add(self, name: str, busy: float = 0.0, items: int = 0, awaited: float = 0.0) -> None:
-        """Add to a stage."""
+        """Adds to a stage."""
         with self._lock:
             stage = self.stages.setdefault(name, Stage())
             stage.busy += busy
@@ -47,7 +47,7 @@ class Timings:
 
     @contextmanager
     def at_work(self, name: str, items: int = 1) -> Iterator[None]:
-        """A stage works on so many items meanwhile."""
+        """Adds the time until it is left to a stage that works on so many items."""
         began = time.perf_counter()
         try:
             yield
@@ -56,7 +56,7 @@ class Timings:
 
     @contextmanager
     def awaiting(self, name: str) -> Iterator[None]:
-        """The others wait for a stage meanwhile."""
+        """Adds the time until it is left to the waiting for a stage."""
         began = time.perf_counter()
         try:
             yield
@@ -64,7 +64,7 @@ class Timings:
             self.add(name, awaited=time.perf_counter() - began)
 
     def each(self, name: str, items: Iterator[Item]) -> Iterator[Item]:
-        """The items, and the time until each of them added to a stage."""
+        """Yields the items, and adds the time until each of them to a stage."""
         while True:
             began = time.perf_counter()
             item = next(items, None)
@@ -74,7 +74,7 @@ class Timings:
             yield item
 
     def awaited(self, name: str, items: Iterator[Item]) -> Iterator[Item]:
-        """The items, and the time until each of them added to the waiting for a stage."""
+        """Yields the items, and adds the time until each of them to the waiting for a stage."""
         missing = object()
         while True:
             with self.awaiting(name):
@@ -84,15 +84,15 @@ class Timings:
             yield item  # type: ignore[misc]
 
     def end(self) -> None:
-        """The run is over."""
+        """Ends the run's time."""
         self.seconds = time.perf_counter() - self._began
 
     def in_order(self) -> list[tuple[str, Stage]]:
-        """The stages in the order in which a picture passes them."""
+        """Returns the stages in the order in which a picture passes them."""
         return sorted(self.stages.items(), key=lambda item: ORDER.index(item[0].split()[0]))
 
     def record(self) -> dict[str, dict[str, float]]:
-        """For the record of the run: seconds and items of each stage, and of the whole."""
+        """Returns seconds and items of each stage and of the whole, for the record of the run."""
         whole = {"whole": {"seconds": round(self.seconds, 3)}}
         stages = {
             name: {

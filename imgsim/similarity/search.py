@@ -90,6 +90,7 @@ def find_query(connection: Connection, image: str) -> Query:
     is_file = there is not None and os.path.isfile(there)
     if is_path and there and is_file:
         return _query_of_file(connection, there)
+    # A stored name goes before a file of the current folder: there `1000` may be anything.
     for called in _as_stored(image) if is_path else [image]:
         if (image_id := _stored(connection, called)) is not None:
             return Query(image_id, None)
@@ -115,13 +116,13 @@ def stored_image(connection: Connection, image: str) -> int:
 
 
 def _as_stored(path: str) -> list[str]:
-    """How the path of a file that is not there may be stored: copied out of a report, or typed."""
+    """Returns how the path of a file that is not there may be stored: as in a report, or typed."""
     typed = path_text(os.path.realpath(path))
     return [path, typed] if os.path.isabs(path) else [typed]
 
 
 def _stored(connection: Connection, called: str) -> int | None:
-    """The image of that name, path or id; None if there is none."""
+    """Returns the image of that name, path or id; None if there is none."""
     try:
         row = connection.execute("select imgsim.image_id(%s)", [called]).fetchone()
     except psycopg.errors.NoDataFound:
@@ -147,7 +148,7 @@ def _not_found(connection: Connection, image: str) -> NotFoundError:
 
 
 def _query_of_file(connection: Connection, path: str) -> Query:
-    """A file as it is now: the image stored of it, one of the same content, or its pixels."""
+    """Returns a file as it is now: its image, one of the same content, or its pixels."""
     file = files.look_at(path)
     if isinstance(file, Refused):
         raise ImgsimError(f"cannot read {path}: {file.reason}", "give another image")
@@ -161,6 +162,7 @@ def _query_of_file(connection: Connection, path: str) -> Query:
     sha256 = files.digest(file)
     if isinstance(sha256, Refused):
         raise ImgsimError(f"cannot read {path}: {sha256.reason}", "give another image")
+    # Of several files of the same content the first answers for all: their vectors are equal.
     row = connection.execute(
         "select min(image_id) from imgsim.image where sha256 = %s and frame = 1", [sha256]
     ).fetchone()

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ from PIL import Image
 from imgsim.collection import upkeep
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
-from imgsim.images.files import LONGEST_PATH, path_text
+from imgsim.images import decoding
+from imgsim.images.decoding import Picture
+from imgsim.images.files import LONGEST_PATH, Refused, path_text
 from imgsim.ingest import ingest
 from imgsim.ingest.options import Options
 from imgsim.ingest.summary import Summary
@@ -304,6 +307,25 @@ def test_bad_files_of_the_same_content_are_each_recorded(
     summary = take_in(connection, tmp_path)
     assert failed_paths(connection) == paths
     assert summary.failed == 12
+
+
+def test_a_file_that_is_edited_while_it_is_read_is_not_stored_under_its_old_checksum(
+    connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, "a.png", png(1))
+    read = decoding.decode
+
+    def edited_meanwhile(*arguments: Any, **options: Any) -> Iterator[Picture | Refused]:
+        write(tmp_path, "a.png", png(2) + b" ")
+        return read(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding, "decode", edited_meanwhile)
+        summary = take_in(connection, tmp_path)
+    assert (summary.failed, summary.pictures) == (1, 0)
+    assert failures(connection)[f"{path}#1"][1].startswith("changed while it was being read")
+    assert take_in(connection, tmp_path).new == 1
+    assert failures(connection) == {}
 
 
 def deep_folder(root: Path, size: int) -> str:

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg import sql
 
-from imgsim.bibliography import identifiers
-from imgsim.bibliography.headings import known_columns
-from imgsim.bibliography.identifiers import DOCUMENT_COLUMNS, NUMBER_COLUMNS, YEAR_COLUMNS
+from imgsim.bibliography.book_rows import KEY, ORIGINAL, UNREAD, Columns, Findings
+from imgsim.bibliography.identifiers import DOCUMENT_COLUMNS, NUMBER_COLUMNS
 from imgsim.database.connection import Connection, Table, table
-from imgsim.formats.reading import MISSING, Row, TableFile, open_table
-from imgsim.formats.tallies import Tally, tally, total
-
-KEY = "ecco_id"
-ORIGINAL = "_original"
-UNREAD = "_unread"
-
-
-@dataclass
-class Findings:
-    """What was met in reading the rows of a file; each tally with its first examples."""
-
-    padded: Tally = tally("ECCO id", "padded to ten digits (zeros were lost)")
-    shortened: Tally = tally("ESTC id", "shortened; the original is in extra")
-    unusable: Tally = tally("row", "skipped: no usable ecco_id")
-    ragged: Tally = field(default_factory=Tally)
-    unknown_estc: Tally = tally("ESTC id", "of an unknown form, kept unchanged")
-    unread: Tally = tally("value", "kept in extra: not a number")
-    inexact: Tally = tally("year", "read from another form; the original is in extra")
+from imgsim.formats.reading import TableFile, open_table
+from imgsim.formats.tallies import Tally, total
 
 
 @dataclass(frozen=True)
@@ -55,14 +36,14 @@ class Loaded:
 
     @property
     def refused(self) -> int:
-        """How many rows are not in the bibliography now."""
+        """Returns how many rows could not be loaded."""
         return total((self.findings.unusable, self.findings.ragged))
 
 
 def load(
     connection: Connection, path: Path, *, missing: Sequence[str] = (), sheet: str | None = None
 ) -> Loaded:
-    """Read a table of books into `imgsim.ecco_document`.
+    """Loads a table of books into `imgsim.ecco_document`.
 
     Documents that are there already get the values of the columns that this file has, except that
     an unreadable value never replaces a readable one. Columns that are not ECCO's go into `extra`.
@@ -94,77 +75,8 @@ def load(
 
 
 def coverage(connection: Connection) -> Table:
-    """Images with and without a document, documents without images, an example of each."""
+    """Returns how many images have a document, how many documents have images, and examples."""
     return table(connection, "select * from imgsim.coverage", {})
-
-
-class Columns:
-    """Which of a file's columns are ECCO's, and which are further ones."""
-
-    def __init__(self, file: TableFile) -> None:
-        self.known = known_columns(file.columns)
-        taken = set(self.known.values())
-        self.further = {name: at for at, name in enumerate(file.columns) if at not in taken}
-        self.renamed = {
-            file.columns[at]: column
-            for column, at in self.known.items()
-            if file.columns[at] != column
-        }
-        self.lacking = [column for column in DOCUMENT_COLUMNS if column not in self.known]
-
-    def document(self, row: Row, findings: Findings) -> list[object] | None:
-        """A row as the columns of `imgsim.ecco_document`; None, and noted, without a usable id."""
-        given = {column: (row.values[at] or "").strip() for column, at in self.known.items()}
-        ecco_id = identifiers.ecco_id(given[KEY])
-        if ecco_id is None:
-            findings.unusable.add(f"line {row.number}: {given[KEY] or 'blank'}")
-            return None
-        if identifiers.lost_zeros(given[KEY]):
-            findings.padded.add(f"{given[KEY]} is {ecco_id}")
-        extra = {name: row.values[at] for name, at in self.further.items()}
-        extra = {name: text for name, text in extra.items() if not _is_missing(text)}
-        values: dict[str, object] = {KEY: ecco_id}
-        for column in DOCUMENT_COLUMNS[1:]:
-            text = "" if _is_missing(given.get(column)) else given[column]
-            value = _value(column, text, f"line {row.number}", findings)
-            if text and value != text and _tells_more(column, text, value):
-                extra[column + ORIGINAL] = text
-                if column in YEAR_COLUMNS and value is not None:
-                    findings.inexact.add(f"line {row.number}: {text} is {value}")
-            values[column] = value
-        return [row.number, *values.values(), json.dumps(extra, ensure_ascii=False)]
-
-
-def _tells_more(column: str, text: str, value: str | int | None) -> bool:
-    """Whether the text says what the value does not, and is to be kept."""
-    if column in YEAR_COLUMNS and value is not None:
-        return not identifiers.is_plain_year(text)
-    return column == "estc_id" or value is None
-
-
-def _is_missing(text: str | None) -> bool:
-    # Parquet has nulls of its own, so only here is its `NA` taken for one.
-    return text is None or text.strip() in MISSING
-
-
-def _value(column: str, text: str, where: str, findings: Findings) -> str | int | None:
-    """A cell as its column holds it; what could not be read is noted."""
-    if not text:
-        return None
-    if column == "estc_id":
-        short = identifiers.estc_id(text)
-        if short is None:
-            findings.unknown_estc.add(f"{where}: {text}")
-        elif short != text:
-            findings.shortened.add(f"{text} is {short}")
-        return short or text
-    if column not in NUMBER_COLUMNS:
-        return text
-    reading = identifiers.year if column in YEAR_COLUMNS else identifiers.whole_number
-    number = reading(text)
-    if number is None:
-        findings.unread.add(f"{where}: {column} {text}")
-    return number
 
 
 # Rows are staged first, so that duplicates are found by the database, not held in memory here.
@@ -202,7 +114,7 @@ order by r.ecco_id, v.column_name
 
 
 def _stage(connection: Connection, file: TableFile, columns: Columns, findings: Findings) -> int:
-    """Copy the usable rows into the staging table; how many."""
+    """Copies the usable rows into the staging table, and returns how many."""
     staged = 0
     with connection.cursor().copy("copy pg_temp.metadata_row from stdin") as copy:
         for row in file.rows(findings.ragged):
@@ -285,7 +197,7 @@ def _blanked(connection: Connection, columns: Columns) -> Tally:
 
 
 def _upsert(connection: Connection, columns: Columns) -> tuple[int, int]:
-    """Merge the staged rows by id and write them; how many documents are new, how many not."""
+    """Merges the staged rows by id and writes them; returns how many are new, and how many not."""
     counted = connection.execute(
         """
         select count(distinct r.ecco_id), count(distinct d.ecco_id)
@@ -303,7 +215,7 @@ def _upsert(connection: Connection, columns: Columns) -> tuple[int, int]:
 
 
 def _upsert_statement(present: Sequence[str]) -> sql.Composed:
-    """Of rows with one id, the first value of each column that is not missing counts."""
+    """Returns the statement; of rows with one id, the first value that is not missing counts."""
     names = [sql.Identifier(column) for column in present]
     first = "(array_agg({0} order by line) filter (where {0} is not null))[1]"
     return sql.SQL(

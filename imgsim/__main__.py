@@ -18,9 +18,9 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line given to this process, and exit with its code."""
+    """Runs the command line given to this process, and exits with its code."""
     _see_to_streams()
-    # Asked to end, a command ends as it does when interrupted: told, and nothing lost.
+    # SIGTERM ends a command as Ctrl-C does: with a message, and what was done is kept.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = run(sys.argv[1:])
     try:
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def _see_to_streams() -> None:
-    """Streams that were closed lead nowhere; what a terminal cannot show is written out."""
+    """Sends closed streams nowhere, and escapes what a terminal cannot show."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -47,7 +47,7 @@ def _write_nowhere() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; its exit code."""
+    """Runs one command line, and returns its exit code."""
     try:
         code = imgsim.main(arguments, prog_name="imgsim", standalone_mode=False)
     except click.exceptions.Abort:
@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> int:
         complain(exc.message, exc.hint)
         return FAILED
     except BrokenPipeError:
-        # Whoever read our output has had enough; nothing more may be written to it.
+        # The reader, such as `head`, has ended: writing more, also at exit, would fail again.
         _write_nowhere()
         return FAILED
     except Exception as exc:

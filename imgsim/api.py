@@ -1,4 +1,4 @@
-"""The Python API: a store to ask from a notebook or a script, with DataFrames for answers."""
+"""The Python API: a store to query from a notebook or a script, with DataFrames for answers."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 def connect(store: str | Path | None = None, *, database: str | None = None) -> Store:
-    """Open a store: by name or folder, or a database elsewhere by its URL.
+    """Opens a store by its name or folder, or a database elsewhere by its URL.
 
-    Without either it is the store the command line takes: from `IMGSIM_DATABASE_URL`,
-    `IMGSIM_STORE` or libpq's variables, and else `default`.
+    Without either it opens the store that the command line uses: from `IMGSIM_DATABASE_URL`,
+    `IMGSIM_STORE` or libpq's variables, otherwise `default`.
 
     Raises:
-        ImgsimError: there is no such server, or it cannot be used.
+        ImgsimError: the server does not exist, or cannot be used.
     """
     place = settings.resolve(database, str(store) if store is not None else None)
     return Store(place)
@@ -55,11 +55,11 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; the server goes on."""
+        """Closes the connection; the server keeps running."""
         self.connection.close()
 
     def ingest(self, *paths: str | Path, weights: str | None = None) -> Summary:
-        """Take pictures in with the store's models, at first ResNet-18 and ResNet-50.
+        """Ingests pictures with the store's models, in a new store ResNet-18 and ResNet-50.
 
         Args:
             weights: for a new store, `untrained` or the name of torchvision's weights.
@@ -81,7 +81,7 @@ class Store:
         other_documents_only: bool = False,
         exact: bool = False,
     ) -> pandas.DataFrame:
-        """The stored images most like one: its name, path or id, or any image file.
+        """Returns the stored images most like one, given by name, path or id, or as an image file.
 
         Returns:
             One row per image, the most similar (cosine) first, with its book.
@@ -95,7 +95,7 @@ class Store:
         return search.similar(self.connection, question, query, chosen).frame()
 
     def report(self, name: str, **options: Any) -> pandas.DataFrame:
-        """A report, by its name on the command line: `report("overlap", k=4)`.
+        """Returns a report, by its name on the command line: `report("overlap", k=4)`.
 
         The options are those of the functions in `imgsim.reports`.
 
@@ -116,7 +116,7 @@ class Store:
         note: str | None = None,
         by: str | None = None,
     ) -> None:
-        """Say what two stored pictures are to each other, as `imgsim verdict` does.
+        """Records how two stored pictures relate, as `imgsim verdict` does.
 
         Args:
             verdict: same block, copy, same subject or unrelated.
@@ -138,10 +138,9 @@ class Store:
             return database.table(self.connection, query, values).frame()
 
     def plot(self, name: str, *image: str | int | Path, **options: Any) -> Figure:
-        """A figure, by its name on the command line: `plot("grid", "000170010400180_0", k=5)`.
+        """Returns a figure by its name on the command line: `plot("grid", "000170010400180_0")`.
 
-        A notebook shows it where it stands. The options are those of the functions in
-        `imgsim.plots.figures`.
+        A notebook shows it. The options are those of the functions in `imgsim.plots.figures`.
 
         Raises:
             ImgsimError: there is no such figure, or it cannot be drawn.
@@ -153,5 +152,5 @@ class Store:
         return FIGURES[name](self.connection, *map(str, image), **options).figure
 
     def models(self) -> pandas.DataFrame:
-        """The models of the store, their vectors, index and neighbour lists."""
+        """Returns the models of the store, their vectors, index and neighbour lists."""
         return self.sql("select * from imgsim.model_status()")

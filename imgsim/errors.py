@@ -1,10 +1,10 @@
-"""The errors imgsim raises on purpose: each names the thing, the reason and the next step."""
+"""The errors that imgsim raises on purpose: what is wrong, why, and the next step."""
 
 
 class ImgsimError(Exception):
-    """Something the user can understand and act on; the command line prints it without a traceback.
+    """An error that the user can understand and act on, printed without a traceback.
 
-    `message` says what is wrong, `hint` what to do about it.
+    `message` says what is wrong and why, `hint` what to do about it.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -14,7 +14,7 @@ class ImgsimError(Exception):
 
 
 class DatabaseError(ImgsimError):
-    """The database server refused, went away, or lacks something."""
+    """The database server refused, is gone, or lacks something."""
 
 
 class EmbeddedServerError(DatabaseError):
@@ -26,8 +26,8 @@ class MigrationError(DatabaseError):
 
 
 class WeightsError(ImgsimError):
-    """A network's weights cannot be had, or are not the ones the store was filled with."""
+    """A network's weights are not available, or not those that the store was filled with."""
 
 
 class NotFoundError(ImgsimError):
-    """An image, model or file that was named is not there, or the name fits several."""
+    """A named image, model or file does not exist, or the name fits several."""

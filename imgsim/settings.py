@@ -1,4 +1,4 @@
-"""Where the store is: settings read once, from the command line and the environment."""
+"""Settings, read once from the command line and the environment: where the store is."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ExternalServer:
     """A PostgreSQL server that somebody else runs.
 
     `conninfo` is a libpq URL or keyword string; empty means libpq's own PG* variables.
-    `source` names where it came from, for messages.
+    `source` names the setting that it came from, for messages.
     """
 
     conninfo: str
@@ -62,7 +62,7 @@ class Settings:
 
 
 def data_home(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder that holds everything imgsim keeps for this user.
+    """Returns the folder that holds everything imgsim keeps for this user.
 
     As root it is outside root's home, because PostgreSQL refuses to run as root and its own
     user has to reach the files.
@@ -75,12 +75,12 @@ def data_home(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def store_folder(name_or_path: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of a store given by its name (kept under the data home) or by a path.
+    """Returns the folder of a store, given by its name (under the data home) or by a path.
 
-    A value is a path when it has a path separator in it, or begins with `~` or a dot.
+    A value is a path if it contains a path separator, or begins with `~` or a dot.
 
     Raises:
-        ImgsimError: it is empty, has a line break in it, or names a user who is not there.
+        ImgsimError: it is empty, has a line break in it, or names a user who does not exist.
     """
     if not name_or_path.strip():
         raise ImgsimError("the store has an empty name", "give a name such as `default`, or a path")
@@ -106,10 +106,10 @@ def resolve(
     store: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """Decide which database to use; the first of these that is given wins.
+    """Returns which database to use; the first of these that is given wins.
 
-    `--database` or `--store`, `IMGSIM_DATABASE_URL`, `IMGSIM_STORE`, libpq's PG* variables, and
-    else the store named `default`.
+    `--database` or `--store`, `IMGSIM_DATABASE_URL`, `IMGSIM_STORE`, libpq's PG* variables,
+    otherwise the store named `default`.
 
     Raises:
         ImgsimError: both `--database` and `--store` were given, or a value cannot be read.

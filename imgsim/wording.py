@@ -1,4 +1,4 @@
-"""Figures in words: how numbers are shown to readers."""
+"""How numbers are shown to readers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def figure(number: float) -> float:
 
 
 def score_text(similarity: float, decimals: int = 4) -> str:
-    """A similarity for reading: rounded, but what is less than 1 is not shown as 1.
+    """Returns a similarity for reading: rounded, but not to 1 if it is less than 1.
 
     >>> score_text(0.98765), score_text(0.99998), score_text(1.0)
     ('0.9877', '0.9999+', '1.0000')

@@ -1,4 +1,4 @@
-"""Work on all cores: how many there are, blocks of products on each, and how far the work is."""
+"""Work on all cores: how many there are, tasks spread over them, and how progress is reported."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ AHEAD = 2
 
 
 def silent(what: str, done: int, of: int) -> None:
-    """No progress is shown."""
+    """Shows no progress."""
 
 
 def usable() -> int:
-    """How many cores this process may use: a container or a batch system may allow it few."""
+    """Returns how many cores this process may use; a container or a batch system may limit it."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-    """The results of the tasks, in their order; a few are worked on ahead of who takes them.
+    """Yields the results of tasks in their order, with a few worked on ahead of the consumer.
 
-    A product spread over all cores would leave them idle while one thread looks through it: so
-    the library of matrix products works on one, and the threads on different blocks.
+    A matrix product spread over all cores would leave them idle while one thread looks through the
+    result. So the matrix library uses one core, and threads work on different blocks.
     """
     count = usable()
     waiting: deque[Future[Result]] = deque()

@@ -1,8 +1,8 @@
-"""What a connection is good for: its settings, one server process from end to end, may it write?
+"""What a connection can do: its settings, whether it stays with one server process, may it write.
 
 PgBouncer in transaction mode gives every transaction whatever server process is free. Statements
 prepared in one are missing in the next, and a lock of the session stays on a process that others
-are given. So nothing is prepared behind a pooler, and what takes such locks refuses to run there.
+are given. So no statements are prepared behind a pooler, and commands that need such locks refuse.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PROBE_SECONDS = 15
 
 
 def without_prepared_statements(connection: Connection) -> None:
-    """Prepare no statements where a pooler stands between this process and the server."""
+    """Turns prepared statements off if a pooler is between this process and the server."""
     if _backend(connection) != connection.info.backend_pid:
         connection.prepare_threshold = None
 
@@ -96,7 +96,7 @@ class CallersPath:
 
 
 def require_session(connection: Connection) -> None:
-    """See that locks of this session stay its own.
+    """Checks that locks of this session stay its own.
 
     Raises:
         DatabaseError: a pooler gives the connection another server process for every transaction.
@@ -110,11 +110,11 @@ def require_session(connection: Connection) -> None:
 
 
 def changes_process(connection: Connection) -> bool:
-    """Whether a pooler gives this connection another server process for every transaction.
+    """Returns whether a pooler gives this connection another process for every transaction.
 
     A pooler shows its clients process ids of its own. In session mode the process behind it stays
-    with the client. In transaction mode it goes back to the pool, and the next client is given it:
-    another connection of ours, or the other way round.
+    with the client. In transaction mode it goes back to the pool and to the next client, so that a
+    second connection of ours is given it, or this one is given another.
     """
     before = _backend(connection)
     if before == connection.info.backend_pid or not connection.autocommit:
@@ -134,7 +134,7 @@ def changes_process(connection: Connection) -> bool:
 
 
 def only_reads(connection: Connection) -> bool:
-    """Whether stored lists and pairs cannot be brought up to date here: a standby, or a reader."""
+    """Returns whether this is a standby or a reader, which cannot renew lists and pairs."""
     row = connection.execute(
         """
         select pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool

@@ -1,4 +1,4 @@
-"""A small corpus of botanical plates, drawn here, in which a known third was printed again."""
+"""Draws a small corpus of botanical plates, a known third of which was printed again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ COUNTRIES = {"Dublin": "Ireland", "Edinburgh": "Scotland", "Philadelphia": "USA"
 
 @dataclass(frozen=True)
 class Print:
-    """One picture of the corpus: which design it was printed from, and whether as a later one."""
+    """One picture of the corpus: the design it is printed from, and which impression it is."""
 
     name: str
     design: int
@@ -48,7 +48,7 @@ class Print:
 
 
 def corpus() -> list[Print]:
-    """All pictures of the corpus, named as illustrations of ECCO are; always the same."""
+    """Returns all pictures of the corpus, named like ECCO's illustrations; always the same."""
     choices = np.random.default_rng(SEED)
     reprinted = set(choices.choice(DESIGNS, REPRINTED, replace=False).tolist())
     prints = []
@@ -69,7 +69,7 @@ def _print(design: int, impression: int, book: int) -> Print:
 
 
 def draw(folder: Path, on_progress: Callable[[int, int], None] = lambda done, of: None) -> bool:
-    """Draw the corpus into a folder with its `metadata.csv`; False if it was there already.
+    """Draws the corpus into a folder with its `metadata.csv`; returns False if it existed already.
 
     `known_reuse.csv` says which pictures were printed from which plate.
     """
@@ -103,7 +103,7 @@ def _documents() -> Iterator[tuple[object, ...]]:
 
 
 def first_find(neighbours: Mapping[str, str]) -> tuple[int, int]:
-    """Of how many later impressions is the nearest picture one of the same plate, and of how many?
+    """Returns how many later impressions have one of the same plate nearest, and their number.
 
     Args:
         neighbours: for each name the name of its nearest picture.
@@ -115,7 +115,7 @@ def first_find(neighbours: Mapping[str, str]) -> tuple[int, int]:
 
 
 def example() -> str:
-    """The name of the first plate that was printed again."""
+    """Returns the name of the first plate that was printed again."""
     again = {item.design for item in corpus() if item.impression}
     return next(item.name for item in corpus() if item.design in again)
 
@@ -131,7 +131,7 @@ def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterator[tuple[object
 
 
 def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file so that it is there whole or not at all."""
+    """Writes a file whole or not at all."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     os.close(descriptor)
     write(Path(temporary))

@@ -1,8 +1,8 @@
-"""Procedural botanical plates in the manner of 18th-century engravings, and their impressions.
+"""Draws botanical plates in the manner of 18th-century engravings, and impressions of them.
 
-A plant is marks in the order the burin cut them, on the complex plane with y upward. All of it is
-blades (an axis, a half width, a texture of hatching) that shoots bear along an axis and fans spread
-from a point. Finished figures are fitted into boxes of the page.
+A plant is a list of marks in the order in which the burin cut them, on the complex plane with y
+upward. It consists of blades (an axis, a half width, a texture of hatching) that shoots bear along
+an axis and fans spread from a point. Finished figures are fitted into boxes of the page.
 """
 
 import math
@@ -54,13 +54,13 @@ DROOP = {FEATHERED: 25, RIBBED: 50}  # degrees that leaves hang by; petals and f
 
 @dataclass
 class Figure:
-    """One drawing, with the generator that its small irregularities come from."""
+    """One drawing, with the random generator of its small irregularities."""
 
     rng: Generator
     marks: list[Mark] = field(default_factory=list)
 
     def cut(self, axis: Line, half: Reals, texture: Texture, line: float = 0.9) -> None:
-        """Cut a blade over what lies behind it; its edge away from the light is the heavier."""
+        """Cuts a blade over what lies behind it; its edge away from the light is heavier."""
         along = np.gradient(axis)
         across = 1j * half * along / np.abs(along)
         across *= 1 if (across.sum() * (1 + 0.6j)).real > 0 else -1
@@ -80,7 +80,7 @@ class Figure:
 
 
 class Spot(NamedTuple):
-    """Where an organ grows: its base, its heading (degrees, 90 is up the page) and its length."""
+    """The place of an organ: its base, its heading (degrees, 90 is up the page) and its length."""
 
     figure: Figure
     base: complex
@@ -91,7 +91,7 @@ class Spot(NamedTuple):
         return self._replace(heading=self.heading + lean, length=self.length * share)
 
     def axis(self, bend: float = 0, sway: float = 0, n: int = 14) -> Line:
-        """n points along a line that turns by `bend` degrees, swinging `sway` to each side."""
+        """Returns n points along a line that turns by `bend` degrees and swings by `sway`."""
         t = np.linspace(0, 1, n - 1)
         turned = 1j * np.radians(self.heading + bend * t + sway * np.sin(9 * t))
         steps = np.exp(turned, dtype=np.complex128) * self.length / (n - 1)
@@ -99,7 +99,7 @@ class Spot(NamedTuple):
 
 
 def organ(grow: Callable[Concatenate[Spot, P], None]) -> Callable[P, Organ]:
-    """Let a function that grows something at a spot be called without it, to make an organ."""
+    """Returns the function without its spot: called with the rest, it makes an organ."""
     return lambda *args, **kwargs: lambda spot: grow(spot, *args, **kwargs)
 
 
@@ -107,7 +107,7 @@ def organ(grow: Callable[Concatenate[Spot, P], None]) -> Callable[P, Organ]:
 def blade(
     spot: Spot, wide: float, shape: Pair, texture: Texture = FEATHERED, cut: Pair = (0, 0)
 ) -> None:
-    """The smaller exponent in `shape` makes the blunter end; `cut` is number and depth of lobes."""
+    """Grows a blade: `shape` has an exponent for each end, `cut` the lobes' number and depth."""
     n = 14 + 4 * int(cut[0])
     t = np.linspace(0, 1, n)
     half = t ** shape[0] * (1 - t) ** shape[1] * (1 - cut[1] * np.abs(np.cos(math.pi * cut[0] * t)))
@@ -119,7 +119,7 @@ def blade(
 
 @organ
 def fan(spot: Spot, bears: Organ, leans: Leans, wane: float = 0, slant: float = 1) -> None:
-    """Organs spreading from one point, in the order given, shorter as they lean or face us."""
+    """Grows organs from one point, in the order given, shorter as they lean or face the reader."""
     for lean in leans if spot.length > 5 else ():  # smaller would print as a blot
         x, y = math.sin(math.radians(lean)), slant * math.cos(math.radians(lean))
         share = math.hypot(x, y) * (1 - wane * abs(lean) / 180)
@@ -136,7 +136,7 @@ def shoot(
     size: Pair = (0.4, 0.2),
     sway: float = 0,
 ) -> None:
-    """An axis bearing organs at its nodes, of `size` at the first and last, and one on its top."""
+    """Grows an axis with organs at its nodes, of `size` at the first and last, and one on top."""
     axis = spot.axis(spot.figure.rng.normal(0, 12), sway, 30)
     headings = np.degrees(np.angle(np.gradient(axis))).tolist()
     for i, t in enumerate(np.linspace(4, 28, nodes).astype(int)):
@@ -150,14 +150,14 @@ def shoot(
 
 @organ
 def together(spot: Spot, *parts: tuple[Organ, float, float]) -> None:
-    """Organs at one spot, each with its lean and its share of the length."""
+    """Grows organs at one spot, each with its lean and its share of the length."""
     for part, lean, share in parts:
         part(spot.turned(lean, share))
 
 
 @organ
 def nodding(spot: Spot, bears: Organ) -> None:
-    """An organ hung from the end of a bent stalk."""
+    """Grows an organ that hangs from the end of a bent stalk."""
     fall = math.cos(math.radians(spot.heading))
     stalk = spot.turned(0, 0.4).axis(-90 * fall)
     spot.figure.cut(stalk, np.full(len(stalk), 1.2), (), 0.8)
@@ -165,13 +165,13 @@ def nodding(spot: Spot, bears: Organ) -> None:
 
 
 def tuft(rng: Generator, count: int, spread: float) -> list[float]:
-    """Uneven leans to both sides, the outermost first."""
+    """Returns uneven leans to both sides, the outermost first."""
     even = np.linspace(-spread, spread, count) + rng.normal(0, 0.2 * spread / count, count)
     return sorted(even.tolist(), key=lambda lean: -abs(lean))
 
 
 def flower(petals: int, wide: float, tip: float = 0.4, rings: int = 1, eye: float = 0.12) -> Organ:
-    """A flower facing the reader: rings of petals, the far ones first, then stamens and an eye."""
+    """Returns a flower facing the reader: rings of petals, far ones first, stamens and an eye."""
     round_about = sorted((360 * (i + 0.3) / petals - 180 for i in range(petals)), key=abs)
     petal = fan(blade(wide, (0.9, tip), FANNED), round_about, slant=0.7)
     whorls = [(petal, 0, 0.6 * 0.7**i) for i in range(rings)]
@@ -215,7 +215,7 @@ def bloom_of(rng: Generator) -> Organ:
 
 
 def plant_of(rng: Generator, leaf: Organ, bloom: Organ, fruit: Organ) -> Organ:
-    """A plant of one of nine habits."""
+    """Returns a plant of one of nine habits."""
     top = bloom if rng.random() < 0.75 else fruit
     leans, nodes = (PAIRED, SPIRAL, ALTERNATE)[rng.integers(3)], int(rng.integers(4, 8))
     girth = rng.uniform(0.12, 0.26)
@@ -241,7 +241,7 @@ def plant_of(rng: Generator, leaf: Organ, bloom: Organ, fruit: Organ) -> Organ:
 
 
 def engrave(page: Image.Image, figure: Figure, box: Box) -> None:
-    """Fit a figure into a box of the page and print its marks in order."""
+    """Fits a figure into a box of the page and prints its marks in order."""
     every = np.concatenate([strokes.ravel() for strokes, _, _ in figure.marks])
     low, high = (complex(edge(every.real), edge(every.imag)) for edge in (np.min, np.max))
     left, top, right, bottom = np.multiply(box, (*page.size, *page.size))
@@ -259,7 +259,7 @@ def engrave(page: Image.Image, figure: Figure, box: Box) -> None:
 
 
 def letter(page: Image.Image, rng: Generator) -> None:
-    """The plate-mark, the border and the plate's number."""
+    """Draws the plate-mark, the border and the plate's number."""
     pen, (w, h) = ImageDraw.Draw(page), page.size
     for inset, tone, width in ((0.022, 215, 3), *BORDERS[rng.integers(len(BORDERS))]):
         pen.rectangle((inset * w, inset * w, w - inset * w, h - inset * w), None, tone, width)
@@ -269,7 +269,7 @@ def letter(page: Image.Image, rng: Generator) -> None:
 
 
 def draw(seed: int, size: tuple[int, int] = (600, 900)) -> Image.Image:
-    """One botanical plate: an "L" image of size (width, height) in px, dark ink on light paper."""
+    """Returns a plate: an "L" image of size (width, height) in pixels, dark ink on light paper."""
     rng = default_rng(seed)
     page = Image.new("L", (size[0] * FINE, size[1] * FINE), PAPER)
     letter(page, rng)
@@ -305,7 +305,7 @@ class Impression:
 
     @classmethod
     def drawn(cls, rng: Generator) -> "Impression":
-        """The circumstances of one impression, by lot."""
+        """Returns the circumstances of one impression, drawn at random."""
         left, top, right, bottom = rng.uniform(0, 0.06, 4).tolist()
         rotation, scale, inking, noise = rng.uniform((-3, 0.8, -1, 0), (3, 1.25, 1, 6)).tolist()
         stamped, bilevel = (rng.random(2) < 0.3).tolist()
@@ -313,7 +313,7 @@ class Impression:
 
 
 def inked(sheet: Image.Image, inking: float, rng: Generator) -> Image.Image:
-    """Spread or starve the ink of an "L" sheet, unevenly as a hand-wiped plate does."""
+    """Spreads or starves the ink of an "L" sheet, unevenly as a hand-wiped plate does."""
     patches = rng.normal(1 + 0.35 * inking, 0.12, (5, 4)).astype(np.float32)
     gain = np.asarray(Image.fromarray(patches).resize(sheet.size, BILINEAR))
     spread = sheet.filter(ImageFilter.GaussianBlur(0.4 + 0.7 * max(inking, 0)))
@@ -323,7 +323,7 @@ def inked(sheet: Image.Image, inking: float, rng: Generator) -> Image.Image:
 
 
 def stamp(sheet: Image.Image, rng: Generator) -> Image.Image:
-    """Press an oval library stamp somewhere on an "L" sheet."""
+    """Presses an oval library stamp somewhere on an "L" sheet."""
     w, ink = sheet.width / 8, 90
     x, y = rng.uniform((w, w), (sheet.width - w, sheet.height - w)).tolist()
     pressed = Image.new("L", sheet.size, 255)
@@ -336,7 +336,7 @@ def stamp(sheet: Image.Image, rng: Generator) -> Image.Image:
 
 
 def impression(plate: Image.Image, seed: int) -> Image.Image:
-    """A later impression of an "L" plate, in mode "L" or "1"; the seed settles how it differs."""
+    """Returns a later impression of an "L" plate, in mode "L" or "1", that differs by the seed."""
     rng = default_rng(seed)
     how = Impression.drawn(rng)
     size = round(plate.width * how.scale), round(plate.height * how.scale)

@@ -35,10 +35,10 @@ Result = TypeVar("Result")
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name; `auto` takes CUDA, then Apple's MPS, then the CPU.
+    """Returns the device of that name; `auto` takes CUDA, then Apple's MPS, then the CPU.
 
     Raises:
-        ImgsimError: there is no such device here.
+        ImgsimError: this machine has no such device.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -46,6 +46,7 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
+        # A name that torch knows says nothing of this machine: only using the device does.
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as exc:
         raise ImgsimError(
@@ -56,10 +57,10 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_devices(name: str = "auto") -> list[torch.device]:
-    """All devices to embed on at once: every GPU for `auto` and `cuda`, else the one of that name.
+    """Returns the devices to embed on: every GPU for `auto` and `cuda`, else the one named.
 
     Raises:
-        ImgsimError: there is no such device here.
+        ImgsimError: this machine has no such device.
     """
     device = choose_device(name)
     if device.type == "cuda" and device.index is None:
@@ -76,6 +77,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def _has_bfloat16(device: torch.device) -> bool:
+    # Where it is emulated (cards before Ampere, most processors) it is slower than float32.
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
@@ -148,6 +150,7 @@ class Embedder:
         except torch.OutOfMemoryError:
             if len(pixels) == 1:
                 raise
+            # Only this batch: pictures differ in size, and the next may fit whole.
             half = len(pixels) // 2
             parts = [self.embed(part, names, on_time) for part in (pixels[:half], pixels[half:])]
             return {name: np.concatenate([part[name] for part in parts]) for name in names}
@@ -162,6 +165,7 @@ class Embedder:
         if self._until_compiled is None:
             return
         self._until_compiled -= max(map(len, batches.values()))
+        # One thread compiles; the others go on with the networks as they are meanwhile.
         if self._until_compiled <= 0 and self._compiling.acquire(blocking=False):
             self._until_compiled = None
             for name, forward in self._forwards.items():
@@ -183,6 +187,8 @@ class Embedder:
 
 
 def _unit(features: torch.Tensor) -> npt.NDArray[np.float32]:
+
+    # In float32 again: bfloat16's three digits would leave lengths that differ from 1 by 0.4 %.
     vectors = features.float()
     lengths = vectors.norm(dim=1, keepdim=True)
     return np.asarray((vectors / lengths).cpu().numpy(), dtype=np.float32)

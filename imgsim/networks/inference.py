@@ -47,7 +47,7 @@ def made_fast(network: Network, device: torch.device, precision: torch.dtype) ->
 
 
 def can_compile(device: torch.device) -> bool:
-    """Whether `torch.compile` finds the compiler here that it needs for a device."""
+    """Returns whether `torch.compile` finds the compiler that it needs for a device."""
     if device.type == "cuda":
         return importlib.util.find_spec("triton") is not None
     return device.type == "cpu" and any(map(shutil.which, ("c++", "g++", "clang++")))
@@ -160,11 +160,12 @@ def _is_plain(module: nn.Module) -> bool:
 
 def _seconds(forward: Forward, batch: torch.Tensor) -> float:
     """Returns the shortest of a few timings of one batch, in seconds."""
+    # The shortest counts: the first run compiles, and other programs only ever add time.
     taken = []
     for _ in range(4):
         began = time.perf_counter()
         forward(batch)
-        if batch.is_cuda:
+        if batch.is_cuda:  # which returns before it has computed
             torch.cuda.synchronize(batch.device)
         taken.append(time.perf_counter() - began)
     return min(taken)

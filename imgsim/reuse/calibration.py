@@ -1,6 +1,6 @@
-"""What a threshold of a score means, measured on labelled pairs: labels in, plain sentences out.
+"""What a threshold of a score means, measured on labelled pairs and said in plain sentences.
 
-The measuring is `sql/calibration.sql`.
+`sql/calibration.sql` does the measuring.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NO = frozenset({"no", "n", "false", "f", "0", "0.0"})
 
 @dataclass
 class Labels:
-    """The pairs of a file that says which are of one block, and tallies of what it says unclearly.
+    """Pairs from a file that says which are from one block, and tallies of rows that are unclear.
 
     `pairs.pairs` are all that name two stored images; `same` has those that count, by their ids.
     """
@@ -55,7 +55,7 @@ class Labels:
 
 
 def read_labels(connection: Connection, path: Path) -> Labels:
-    """Read labelled pairs from a file with the columns image, other, and same (or verdict).
+    """Reads labelled pairs from a file with the columns image, other, and same (or verdict).
 
     `same` holds yes or no, true or false, 1 or 0, or a verdict.
 
@@ -86,10 +86,10 @@ def read_labels(connection: Connection, path: Path) -> Labels:
 
 
 def refuse_unusable(labels: Labels) -> None:
-    """See that every row of the file counts.
+    """Checks that every row of the file can be used.
 
     Raises:
-        ImgsimError: one cannot be used.
+        ImgsimError: a row cannot be used.
     """
     if labels.refused:
         example = first_example((*labels.pairs.tallies, *labels.tallies))
@@ -100,7 +100,7 @@ def refuse_unusable(labels: Labels) -> None:
 
 
 def is_same(text: str) -> bool | None:
-    """Whether a label says that two pictures are of one block; None if it says nothing.
+    """Returns whether a label says that two pictures are from one block; None if it is unclear.
 
     >>> is_same("Yes"), is_same("0"), is_same("same-block"), is_same("copy"), is_same("perhaps")
     (True, False, True, False, None)
@@ -119,7 +119,7 @@ def measure(
     step: float = STEP,
     labels: Labels | None = None,
 ) -> Table:
-    """Precision and recall of every score at every threshold; see `sql/calibration.sql`.
+    """Returns precision and recall of every score at every threshold (`sql/calibration.sql`).
 
     Args:
         wanted: the precision that a proposed threshold reaches.
@@ -151,7 +151,7 @@ def measure(
 
 
 def sentences(answer: Table, wanted: float = PRECISION) -> list[str]:
-    """What a table of `measure` comes to: what 0.94 means, and which threshold to take."""
+    """Returns what a table of `measure` means: for 0.94, and which threshold to choose."""
     scores: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in answer.rows:
         named = dict(zip(answer.columns, row, strict=True))
@@ -164,7 +164,7 @@ def sentences(answer: Table, wanted: float = PRECISION) -> list[str]:
 
 
 def cautions(answer: Table) -> list[str]:
-    """What to bear in mind with a table of `measure`."""
+    """Returns what to bear in mind when reading a table of `measure`."""
     at = {name: number for number, name in enumerate(answer.columns)}
     counts = {
         row[at["score"]]: (row[at["labelled"]], row[at["labelled_same"]]) for row in answer.rows
@@ -190,7 +190,7 @@ def cautions(answer: Table) -> list[str]:
 
 
 def _settle(labels: Labels, ids: tuple[int, int], rows: list[tuple[NamedPair, bool]]) -> None:
-    """Take the label of a pair, unless the rows that name it contradict each other."""
+    """Keeps the label of a pair, unless the rows that name it contradict each other."""
     first, same = rows[0]
     if any(other != same for _, other in rows):
         lines = ", ".join(f"{pair.line} ({'yes' if other else 'no'})" for pair, other in rows)

@@ -1,7 +1,7 @@
-"""From links between images to groups, their weakest links and their bridges; knows no database.
+"""Finds groups from links between images, their weakest links and bridges, without a database.
 
-The groups are those of Kruskal's algorithm (On the shortest spanning subtree of a graph, 1956): the
-surest link first, and a link that joins two groups unites them, unless something is against it.
+The groups are those of Kruskal's algorithm (On the shortest spanning subtree of a graph, 1956):
+links are taken surest first, and a link between two groups unites them unless that is ruled out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Links:
-    """Pairs of images taken for one block, each once: four arrays (n,), `image_ids < other_ids`."""
+    """Pairs of images judged to be one block, each once: arrays (n,), `image_ids < other_ids`."""
 
     image_ids: npt.NDArray[np.int64]
     other_ids: npt.NDArray[np.int64]
@@ -30,31 +30,31 @@ class Links:
     by_verdict: npt.NDArray[np.bool_]
 
     def surest_first(self) -> Links:
-        """Verdicts first, then by probability, ties by ids."""
+        """Returns the links: verdicts first, then by probability, ties by ids."""
         keys = (self.other_ids, self.image_ids, -self.probability, ~self.by_verdict)
         return self.taken(np.lexsort(keys))
 
     def taken(self, which: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Links:
-        """Some of the links."""
+        """Returns some of the links."""
         return Links(
             *(self.image_ids[which], self.other_ids[which]),
             *(self.probability[which], self.by_verdict[which]),
         )
 
     def pair(self, link: int) -> tuple[int, int]:
-        """The two images of a link."""
+        """Returns the ids of the two images of a link."""
         return int(self.image_ids[link]), int(self.other_ids[link])
 
 
 @dataclass(frozen=True)
 class Group:
-    """Images that links hold together.
+    """Images held together by links.
 
     `members` are ascending; `links` counts those inside, `density` is their share of all pairs.
-    `weakest` is the least probability on the surest way through the group (its maximum spanning
-    tree), and `weakest_pair` where it is: without links as weak as this one it would fall apart.
-    `bridge` is the link whose loss alone would divide the group, and most evenly; None if no loss
-    of a single link would.
+    `weakest` is the least probability in the group's maximum spanning tree, and `weakest_pair` the
+    link that has it: without links as weak as this one, the group would fall apart. `bridge` is the
+    link whose loss alone would divide the group, most evenly if there are several; None if there is
+    no such link.
     """
 
     members: tuple[int, ...]
@@ -67,11 +67,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Grouping:
-    """Groups in the order of their first images, and the links that lead out of them.
+    """Groups in the order of their first images, and counts of the links between them.
 
-    `inside` are the links within groups, surest first, and `group_of` (n,) says for each of them
-    which group that is. `separated` counts the links between groups that must stay apart, and
-    `separated_verdicts` those of them that are verdicts; `loose` all others that led out.
+    `inside` are the links within groups, surest first, and `group_of` (n,) the group of each.
+    `separated` counts the links between groups that must stay apart, `separated_verdicts` those of
+    them that are verdicts, and `loose` all other links between groups.
     """
 
     groups: tuple[Group, ...]
@@ -83,13 +83,13 @@ class Grouping:
 
 
 def grouped(links: Links, apart: npt.NDArray[np.int64], tightness: float = 0.0) -> Grouping:
-    """Unite images by their links, the surest first.
+    """Returns the groups of images united by links, the surest first.
 
     Args:
-        apart: pairs of images (m, 2) that shall not be in one group, not even by way of others.
-        tightness: two groups unite only where at least this share of all pairs of an image of one
-            and an image of the other are links; 0: one link is enough; 1: all must be. A verdict
-            unites all the same.
+        apart: pairs of images (m, 2) that must not be in one group, not even through others.
+        tightness: two groups unite only if at least this share of all pairs between them (an image
+            from each) are links; at 0 one link is enough, at 1 all must be. A verdict unites two
+            groups regardless.
     """
     ordered = links.surest_first()
     ids = np.unique(np.concatenate([ordered.image_ids, ordered.other_ids]))
@@ -109,13 +109,13 @@ def grouped(links: Links, apart: npt.NDArray[np.int64], tightness: float = 0.0) 
 
 
 def kept_ids(groups: Sequence[Group], before: Mapping[int, int]) -> list[int | None]:
-    """For each group the id of the earlier one it shares most images with; None for a new one.
+    """Returns for each group the id of the earlier one that shares most images, or None.
 
     Args:
         before: the group's id for each image that was in one.
 
-    Each id is kept once: where a group has been divided, by the part with more of its images; ties
-    go to the lesser id, then to the group with the first image.
+    Each id is kept once: if a group was divided, by the part with more of its images. Ties go to
+    the lesser id, then to the group with the first image.
     """
     shared = Counter(
         (before[image], number)
@@ -133,7 +133,7 @@ def kept_ids(groups: Sequence[Group], before: Mapping[int, int]) -> list[int | N
 
 
 class _Uniting:
-    """Groups as they grow: nodes are numbers from 0, a group is known by one of its nodes."""
+    """Groups as they grow: nodes are numbers from 0, and one of its nodes stands for a group."""
 
     def __init__(
         self,
@@ -160,8 +160,9 @@ class _Uniting:
                 self._across.setdefault(b, {})[a] = 1
 
     def run(self) -> npt.NDArray[np.intp]:
-        """Go through the links until none unites any more; for each node, its group."""
+        """Takes links until none unites any more, and returns the group of each node."""
         waiting = list(range(len(self._ends)))
+        # A link that was too loose may fit once its groups have grown.
         while waiting:
             united, waiting = self._passed(waiting)
             if not united:
@@ -169,12 +170,12 @@ class _Uniting:
         return np.array([_top(self._above, node) for node in range(len(self._above))], np.intp)
 
     def are_apart(self, link: int) -> bool:
-        """Whether the groups at the two ends must not become one."""
+        """Returns whether the groups at the two ends must not become one."""
         a, b = (_top(self._above, node) for node in self._ends[link])
         return b in self._apart.get(a, ())
 
     def _passed(self, links: Sequence[int]) -> tuple[bool, list[int]]:
-        """Whether any link united two groups, and the links that might do so later."""
+        """Returns whether any link united two groups, and the links that may do so later."""
         united, waiting = False, []
         for link in links:
             a, b = self._ends[link]
@@ -195,6 +196,7 @@ class _Uniting:
         return self._across[a][b] + ROUNDING >= wanted
 
     def _unite(self, a: int, b: int) -> None:
+        # The smaller into the larger: so no entry is moved more than log2(n) times.
         into, gone = (b, a) if self._size[a] < self._size[b] else (a, b)
         self._above[gone] = into
         self._size[into] += self._size[gone]
@@ -210,7 +212,7 @@ class _Uniting:
 
 
 def _known(ids: npt.NDArray[np.int64], pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
-    """The pairs of which both have links, as positions in `ids`."""
+    """Returns the pairs of which both images have links, as positions in `ids`."""
     pairs = pairs.reshape(-1, 2)
     return np.searchsorted(ids, pairs[np.isin(pairs, ids).all(axis=1)])
 
@@ -221,7 +223,7 @@ def _described(
     inside: Links,
     ends: npt.NDArray[np.intp],
 ) -> tuple[tuple[Group, ...], npt.NDArray[np.intp]]:
-    """The groups of two and more images, and for each link inside, which one it is in."""
+    """Returns the groups of two or more images, and the group of each link inside them."""
     members: dict[int, list[int]] = {}
     for node, root in enumerate(root_of.tolist()):
         members.setdefault(root, []).append(node)
@@ -250,7 +252,7 @@ def _described(
 
 
 def _spanning_tree(nodes: int, links: Sequence[tuple[int, int]]) -> list[int]:
-    """The links of a maximum spanning tree of each group, where links come surest first."""
+    """Returns the links of a maximum spanning tree of each group; links must come surest first."""
     above = list(range(nodes))
     tree = []
     for link, (a, b) in enumerate(links):
@@ -264,10 +266,11 @@ def _spanning_tree(nodes: int, links: Sequence[tuple[int, int]]) -> list[int]:
 def _bridges(
     nodes: int, links: Sequence[tuple[int, int]], tree: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """The links whose loss alone would divide a group, and how many nodes it would cut off.
+    """Returns the links whose loss alone would divide a group, and how many nodes that cuts off.
 
-    They are the links of a spanning tree that no other link leads around: each of the others draws
-    together the way through the tree between its ends.
+    They are the links of a spanning tree that no other link leads around: each link outside the
+    tree merges the path through the tree between its ends. (Taking each link out in turn would
+    take as many walks through a group as it has links.)
     """
     order, parent, way_up, depth = _rooted(nodes, links, tree)
     drawn = list(range(nodes))
@@ -282,6 +285,7 @@ def _bridges(
             drawn[a] = parent[a]
             a = _top(drawn, a)
     below = [1] * nodes
+    # From the leaves up: whoever is counted has all its children counted already.
     for node in reversed(order):
         if parent[node] != node:
             below[parent[node]] += below[node]
@@ -295,10 +299,11 @@ def _bridges(
 def _rooted(
     nodes: int, links: Sequence[tuple[int, int]], tree: Sequence[int]
 ) -> tuple[list[int], list[int], list[int], list[int]]:
-    """The trees from their first nodes down: the order, and each node's parent, link to it, depth.
+    """Returns the trees from their first nodes: order, and each node's parent, link, depth.
 
     A root is its own parent.
     """
+    # Without recursion: a chain of thousands of impressions is deeper than Python's stack.
     beside: list[list[tuple[int, int]]] = [[] for _ in range(nodes)]
     for link in tree:
         a, b = links[link]
@@ -326,7 +331,7 @@ def _most_even(
     groups: Sequence[Sequence[int]],
     bridges: Sequence[tuple[int, int]],
 ) -> dict[int, int]:
-    """Of each group's bridges the one that divides it most evenly; ties: the weakest, then ids."""
+    """Returns the bridge of each group that divides it most evenly; ties: the weakest, then ids."""
     best: dict[int, tuple[int, float, tuple[int, int], int]] = {}
     for link, below in bridges:
         number = int(group_of[link])
@@ -337,8 +342,9 @@ def _most_even(
 
 
 def _top(above: list[int], node: int) -> int:
-    """The node that stands for this one's group; the way there is made shorter."""
+    """Returns the node that stands for this one's group, and shortens the way to it."""
     while above[node] != node:
+        # Each node on the way is hung higher, which keeps later walks short.
         above[node] = above[above[node]]
         node = above[node]
     return node

@@ -34,12 +34,12 @@ STATE = (
 
 @dataclass(frozen=True)
 class Built:
-    """What a run came to.
+    """The result of building groups.
 
-    `separated` counts the links passed over because verdicts keep their images apart,
+    `separated` counts the links skipped because verdicts keep their images apart,
     `separated_verdicts` those of them that are verdicts themselves; `loose` the links between
     groups that were not tight enough; `disputed` the pairs on which scholars contradict each other.
-    `largest` and `largest_images` are the largest group's id and size, None where there is none.
+    `largest` and `largest_images` are the largest group's id and size, None without any group.
     """
 
     groups: int
@@ -57,7 +57,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Status:
-    """How groups were built, and how much there is since that they do not know of."""
+    """How groups were built, and how much has been added since."""
 
     least: float
     tightness: float
@@ -69,7 +69,7 @@ class Status:
 
     @property
     def is_current(self) -> bool:
-        """Whether nothing has changed since."""
+        """Returns whether nothing has changed since."""
         return not (self.verified_since or self.judged_since or self.removed_since)
 
 
@@ -84,7 +84,7 @@ class _Stored(NamedTuple):
 def build(
     connection: Connection, *, least: float = LEAST, tightness: float = 0.0, parts: bool = False
 ) -> Built:
-    """Build the groups of re-use anew, in one transaction; ids stay where most members stay.
+    """Builds the groups of re-use anew, in one transaction; ids stay where most members stay.
 
     Args:
         least: the least probability at which evidence links two images.
@@ -112,6 +112,7 @@ def _build(connection: Connection, options: tuple[float, float, bool]) -> Built:
     found = grouped(_links(connection, least, parts), _apart(connection), tightness)
     before = _stored(connection)
     after = _rows(found, _ids(connection, found.groups, before))
+    # Unchanged rows are left alone: a citation or an export sees the same group of the same date.
     if after != before:
         _write(connection, after)
     _record(connection, options, last_verdict, after)
@@ -119,7 +120,7 @@ def _build(connection: Connection, options: tuple[float, float, bool]) -> Built:
 
 
 def status(connection: Connection) -> Status:
-    """How the groups were built, and whether anything has changed since.
+    """Returns how the groups were built, and whether anything has changed since.
 
     Raises:
         ImgsimError: they have not been built yet.
@@ -187,7 +188,7 @@ def _stored(connection: Connection) -> _Stored:
 
 
 def _ids(connection: Connection, groups: tuple[Group, ...], before: _Stored) -> list[int]:
-    """An id for each group: the one it had, or the next that was never used."""
+    """Returns an id for each group: the one it had, or the next that was never used."""
     kept = kept_ids(groups, dict(before.members))
     new = connection.execute(
         "select nextval('imgsim.group_id') from generate_series(1, %s)", [kept.count(None)]
@@ -253,6 +254,7 @@ def _record(
         """
         insert into imgsim.group_run
             (least, tightness, parts, links, groups, images, last_verdict_id, at)
+        -- Not now(), when the transaction began: what was verified while it waited is in here.
         values (%s, %s, %s, %s, %s, %s, %s, clock_timestamp())
         """,
         [*options, *counts, last_verdict],

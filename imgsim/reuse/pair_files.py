@@ -1,4 +1,4 @@
-"""Files that name two images a row: which stored images are meant, and what cannot be used."""
+"""Files with two images in each row: which stored images are meant, and which rows are unusable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEVERAL = 9
 class NamedPair:
     """Two stored images, the lesser id first, as a line of a file names them.
 
-    `values` are those of the further columns that were asked for, None where blank or not there.
+    `values` are those of the further columns requested, None where blank or absent.
     """
 
     line: int
@@ -28,7 +28,7 @@ class NamedPair:
 
     @property
     def ids(self) -> tuple[int, int]:
-        """What the same pair has in common, whichever way round it is named."""
+        """Returns both ids, the same whichever way round the pair is named."""
         return self.image_id, self.other_id
 
 
@@ -58,7 +58,7 @@ class PairFile:
 def read(
     connection: Connection, path: Path, needed: Sequence[str] = (), optional: Sequence[str] = ()
 ) -> PairFile:
-    """Read a CSV, TSV or Parquet file with the columns `image` and `other`.
+    """Reads a CSV, TSV or Parquet file with the columns `image` and `other`.
 
     They hold names, paths or ids, as `imgsim.images_called` finds them.
 
@@ -88,7 +88,7 @@ def read(
 
 
 def images_called(connection: Connection, texts: Collection[str]) -> dict[str, list[int]]:
-    """For each name, path or id the ids of the images that it fits; see `sql/images_called.sql`."""
+    """Returns for each name, path or id the ids of the images that it fits."""
     rows = connection.execute(
         "select called, image_ids from imgsim.images_called(%s::text[])", [list(texts)]
     )
@@ -96,14 +96,14 @@ def images_called(connection: Connection, texts: Collection[str]) -> dict[str, l
 
 
 def several(ids: Sequence[int]) -> str:
-    """The ids of several images that one text fits, or the first of them."""
+    """Returns the ids of several images that one text fits, or the first of them, for a message."""
     return ", ".join(map(str, ids[:SEVERAL])) + (", …" if len(ids) > SEVERAL else "")
 
 
 def _ids(
     read: PairFile, line: int, called: tuple[str, str], known: dict[str, list[int]]
 ) -> tuple[int, int] | None:
-    """The two images of a row, unless one of them cannot be told; the tallies say why."""
+    """Returns the two images of a row; None, with the reason in a tally, if one is unclear."""
     unknown = [text or "blank" for text in called if not known[text]]
     if unknown:
         read.unknown.add(f"line {line}: {', '.join(unknown)}")

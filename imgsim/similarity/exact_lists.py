@@ -60,6 +60,7 @@ def fill(
     if state.method == "hnsw":
         committed(connection, partial(forget_all, connection, model, state))
     kth = last_similarities(connection, model, vectors, min(length, len(vectors.ids) - 1))
+    # A list that is shorter than requested is filled anew: what it lacks cannot be told.
     without = np.flatnonzero(np.isneginf(kth))
     nearest = Nearest(vectors, length, compared=len(without), multiply=multiply)
     gains = _Gains(vectors, kth, without, length, multiply)

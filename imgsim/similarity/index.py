@@ -1,4 +1,4 @@
-"""Builds the HNSW index of a model: in parallel, in memory made for it, its progress told."""
+"""Builds the HNSW index of a model, in parallel, with enough memory, and reports progress."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ LOOK_SECONDS = 0.5
 def build(connection: Connection, model: Model, on_progress: Progress = silent) -> bool:
     """Builds the index of a model if it is missing or unfinished.
 
-    The memory is set for this build alone, to what the vectors need, at most the server's shared
+    For this build only, memory is set to what the vectors need, but at most to the server's shared
     buffers (or its own maintenance_work_mem, if that is more). PostgreSQL chooses how many
-    processes build, up to its max_parallel_maintenance_workers; where shared memory is too small
-    for that (/dev/shm in a container), one does.
+    processes build, up to its max_parallel_maintenance_workers. If shared memory is too small for
+    them (/dev/shm in a container), one process builds.
 
     Args:
         on_progress: called from another thread, with how many vectors are in the index.
@@ -50,7 +50,7 @@ def build(connection: Connection, model: Model, on_progress: Progress = silent) 
 def memory_for(connection: Connection, vectors: int, dimension: int) -> int:
     """Returns the bytes of maintenance_work_mem needed to build a graph of so many half vectors.
 
-    A parallel build takes all of it at once as shared memory: not more than is needed, then.
+    A parallel build takes all of it at once as shared memory, so it is not set higher than needed.
     """
     row = connection.execute(
         """
@@ -110,7 +110,7 @@ def _watch(
     on_progress: Progress,
     ended: threading.Event,
 ) -> None:
-    """Without a second connection nothing is told; the build does not depend on it."""
+    """Watches from a second connection; without one, no progress is shown and the build goes on."""
     if ended.wait(LOOK_SECONDS):
         return
     try:

@@ -30,6 +30,7 @@ def fill(connection: Connection, model: Model, k: int, state: State, on_progress
 
     def replace_all() -> None:
         forget_all(connection, model, state)
+        # In portions only so that progress can be told between two statements.
         for start in range(0, len(ids), RECALL_SAMPLE):
             some = ids[start : start + RECALL_SAMPLE]
             connection.execute(

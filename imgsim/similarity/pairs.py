@@ -158,6 +158,7 @@ class _Filling:
         self._model = model
         self._state = state
         self._at_most = at_most
+        # Never higher than what is stored: pairs that were computed are not thrown away.
         self._threshold = min(threshold, state.threshold or threshold)
         # Read after the revision: they may be newer, and are looked at again then.
         self._vectors = read_vectors(connection, model)

@@ -77,9 +77,9 @@ class Query:
 def find_query(connection: Connection, image: str) -> Query:
     """Returns the picture meant by a stored name, path or id, or by the path of an image file.
 
-    What is written with a folder is a path, and never taken for the name at its end: with
-    `0001.png` in every folder that would be another book's picture. A stored file that was edited
-    since is asked about as it is now.
+    A text with a folder is a path, and is never taken for the name at its end: with `0001.png` in
+    every folder, that would be another book's picture. A stored file that was edited since is
+    compared as it is now.
 
     Raises:
         NotFoundError: it is none of these, several images bear the name, or the file has several

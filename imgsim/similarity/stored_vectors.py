@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 COPY_HEADER = 19
-"""Bytes before the first row of PostgreSQL's binary COPY."""
+"""Bytes before the first row of PostgreSQL's binary COPY: signature, flags, no extension."""
 
 READ_BYTES = 1 << 23
-"""Rows are taken out of what has arrived when it is so much."""
+"""How many bytes are collected before rows are taken out of them."""
 
 
 def read_vectors(connection: Connection, model: Model) -> Vectors:

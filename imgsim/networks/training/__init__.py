@@ -1,7 +1,8 @@
 """Trains a network, without labels, to recognise a picture in another impression of it.
 
-Two simulated impressions of one picture shall be near each other, and all other pictures far from
-both: instance discrimination, as in SimCLR and SSCD, with what happens to prints for augmentation.
+Two simulated impressions of one picture are brought near each other, and all other pictures far
+from both: instance discrimination, as in SimCLR and SSCD, with what happens to prints as
+augmentation.
 """
 
 from __future__ import annotations

@@ -112,6 +112,7 @@ def gather(
 def _read(paths: Iterable[Path]) -> Iterator[list[Squared | Refused]]:
     found = files.find(paths)
     with ThreadPoolExecutor(usable()) as pool:
+        # In portions: `map` takes all its input at once, a folder of a million files included.
         while batch := list(islice(found, FILES_AT_ONCE)):
             yield from pool.map(_prepared, batch)
 
@@ -128,7 +129,7 @@ def _prepared(item: files.Item) -> list[Squared | Refused]:
 
 
 def squared(image: Image.Image) -> Squared:
-    """A picture in grey, trimmed, its paper white, in the middle of a square."""
+    """Returns a picture in grey, trimmed, its paper white, in the middle of a square."""
     grey = preprocess.trimmed(preprocess.levelled(image, SIDE))
     scale = SIDE / max(grey.size)
     width, height = (max(1, round(side * scale)) for side in grey.size)

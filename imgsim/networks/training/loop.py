@@ -132,6 +132,7 @@ class Training:
         self._held_out = np.flatnonzero(pictures.held_out)
         around = Surroundings.drawn(pictures.ink.shape[-1], recipe.seed, device)
         self._press = Press(around, recipe.mirror)
+        # Biases and normalisation have one dimension: decay would pull them to 0 for no gain.
         groups: list[dict[str, Any]] = [
             {"params": [p for p in network.parameters() if p.ndim > 1]},
             {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
@@ -197,6 +198,7 @@ class Training:
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as exc:
             if not _is_memory(exc) or self.state.batch < 8:
                 raise
+            # The failed step's gradients would take the room that the smaller one needs.
             self._optimiser.zero_grad(set_to_none=True)
         self.state.batch //= 2
         told.memory(self.state.batch)
@@ -208,6 +210,7 @@ class Training:
         self._network.train()
         for group in self._optimiser.param_groups:
             group["lr"] = step.rate
+        # By the step's number alone, so that a resumed training draws what it would have drawn.
         lots = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step.number)
         numbers = self._trained[step.pictures]
         views = torch.cat([self._printed(numbers, step.shape, lots) for _ in range(2)])
@@ -253,13 +256,14 @@ class Training:
         )
         self.state.epochs.append(epoch)
         if found >= self.state.best_found - self._by_chance(found):
+            # A state dict shares its memory with the network, which the next step changes.
             self.state.kept = copy.deepcopy(self._network.state_dict())
             self.state.kept_found = found
         self.state.best_found = max(found, self.state.best_found)
         return epoch
 
     def _by_chance(self, found: float) -> float:
-        """One standard error of the share found: within it of the best, the later state is taken.
+        """Returns one standard error of the share found; that near the best, a later state wins.
 
         The rate falls to the end, and a later state knows more than some hundred pictures tell.
         """
@@ -271,6 +275,7 @@ class Training:
             return float("nan")
         self._network.eval()
         others = self._trained[:: max(1, len(self._trained) // DISTRACTORS)]
+        # The same impressions after every epoch, or their luck would be taken for progress.
         lots = torch.Generator().manual_seed(self._recipe.seed + 7)
         shape = (VALIDATION_SIDE, VALIDATION_SIDE)
         kept = np.concatenate([self._held_out, others])
@@ -310,6 +315,7 @@ def write_whole(path: Path, content: dict[str, Any]) -> None:
         with beside.open("wb") as file:
             torch.save(content, file)
             file.flush()
+            # Or a machine that loses power may keep the new name and not the new content.
             os.fsync(file.fileno())
         beside.replace(path)
     except (OSError, RuntimeError) as exc:
@@ -322,7 +328,7 @@ def write_whole(path: Path, content: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A checkpoint's content.
+    """Returns a checkpoint's content.
 
     Raises:
         ImgsimError: it is damaged.

@@ -11,7 +11,7 @@ NEAREST = 0.1
 
 
 def attraction(one: Tensor, other: Tensor, temperature: float) -> Tensor:
-    """The normalised temperature-scaled cross entropy of SimCLR (Chen et al. 2020), a number.
+    """Returns the normalised temperature-scaled cross entropy of SimCLR (Chen et al. 2020).
 
     Args:
         one: unit vectors (n, d) of one impression of each of n pictures.
@@ -20,24 +20,24 @@ def attraction(one: Tensor, other: Tensor, temperature: float) -> Tensor:
     both = torch.cat([one, other])
     n = len(one)
     cosines = both @ both.T / temperature
-    cosines.fill_diagonal_(-torch.inf)
+    cosines.fill_diagonal_(-torch.inf)  # a view is no other picture than itself
     own = torch.arange(2 * n, device=both.device).roll(n)
     return functional.cross_entropy(cosines, own)
 
 
 def spreading(vectors: Tensor) -> Tensor:
-    """The entropy estimated from nearest neighbours (Kozachenko and Leonenko), negated.
+    """Returns the entropy estimated from nearest neighbours (Kozachenko, Leonenko), negated.
 
     As in SSCD (Pizzi et al. 2022): it falls the farther every picture is from its nearest other.
     """
     cosines = vectors @ vectors.T
-    cosines = cosines - 2 * torch.eye(len(vectors), device=vectors.device)
+    cosines = cosines - 2 * torch.eye(len(vectors), device=vectors.device)  # not its own nearest
     distance = (2 - 2 * cosines.amax(1)).clamp(min=NEAREST**2).sqrt()
     return -distance.log().mean()
 
 
 def distillation(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """How differently the two see which of a batch's pictures are like which.
+    """Returns how much the two differ on which of a batch's pictures are like which.
 
     The cross entropy of the student's cosines, as probabilities, under the teacher's; their
     vectors may have different lengths.

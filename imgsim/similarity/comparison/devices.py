@@ -1,4 +1,4 @@
-"""Products of sketches on a graphics card, or whatever device torch has.
+"""Products of sketches on a graphics card or another device that torch knows.
 
 Importing this imports torch.
 """
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 def on_device(name: str) -> Multiplied:
-    """Products on the device of that name.
+    """Returns what multiplies on the device of that name.
 
     Raises:
-        ImgsimError: there is no such device here.
+        ImgsimError: this machine has no such device.
     """
     return partial(OnDevice, device=choose_device(name))
 
 
 class OnDevice:
-    """The products by torch, in single precision: shorter formats would break the bounds."""
+    """Multiplies by torch, in single precision: shorter formats would break the bounds."""
 
     def __init__(self, values: npt.NDArray[np.float32], device: torch.device) -> None:
         torch.set_float32_matmul_precision("highest")

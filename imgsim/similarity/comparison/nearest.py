@@ -1,4 +1,4 @@
-"""The k nearest of images, exactly, by blocked matrix products."""
+"""Finds the k nearest of images, exactly, by blocked matrix products."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Nearest:
 
     A product of sketches proposes and double precision decides, in two steps. The k-th largest
     bound of a row leads to some k candidates, and the k-th largest of their cosines is one that
-    the true neighbours reach; so then do their bounds, but for the margin (`imgsim.comparison.
-    sketches`), and whatever else reaches it is compared too. Equal similarities are ranked by id,
-    and nobody is in its own list.
+    the true neighbours reach, and so do their bounds, within the margin (see `sketches`): whatever
+    else reaches it is compared too. Equal similarities are ranked by id, and no image is in its
+    own list.
 
     Args:
         documents: a number for each vector; images of one document are kept out of each other's
-            lists. A negative number is no document.
-        compared: for how many images lists are wanted; all, if None.
+            lists. A negative number means that the document is unknown.
+        compared: how many images need lists; None for all.
         multiply: what multiplies the sketches, and where.
     """
 
@@ -72,22 +72,24 @@ class Nearest:
             self._products = multiply(chosen.values)
 
     def _least(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.floating]:
-        """Of some rows the k-th largest cosine, nearly."""
+        """Returns the k-th largest cosine of some rows, approximately."""
         units = self._vectors.unit(rows, np.float32)
         cosines = units @ self._vectors.values.T / self._vectors.lengths.astype(np.float32)
         cosines[np.arange(len(rows)), rows] = -np.inf
         return np.asarray(np.partition(cosines, -self._kept, axis=1)[:, -self._kept])
 
     def lists(self, rows: npt.NDArray[np.intp]) -> Iterator[Lists]:
-        """The lists of some images, block by block, in the order of `rows`."""
+        """Yields the lists of some images, block by block, in the order of `rows`."""
         if self._kept < 1:
             return
+        # So many products stay in memory for each core; below 16 rows, multiplying gets slow.
         size = max(16, min(MOST_ROWS, BLOCK_NUMBERS // len(self._vectors.ids)))
         blocks = (rows[start : start + size] for start in range(0, len(rows), size))
         yield from in_parallel(self._block, blocks)
 
     def _block(self, rows: npt.NDArray[np.intp]) -> Lists:
         bounds = self._products.block(rows, self._apart(rows), self._kept)
+        # Candidates first: their cosines say how far down the bounds must be looked through.
         row, column = bounds.reaching(bounds.kth)
         similarity = self._vectors.cosines(rows[row], column)
         least = _kth_of_rows(row, similarity, len(rows), self._kept) - self._margin
@@ -98,7 +100,7 @@ class Nearest:
         return self._ranked(rows, row, column, np.concatenate([similarity, more]))
 
     def _apart(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_] | None:
-        """Which images may not stand in the lists of these, for they are of the same document."""
+        """Returns which images are kept out of whose lists, being of the same document."""
         if self._documents is None:
             return None
         own = self._documents[rows][:, None]
@@ -126,7 +128,7 @@ class Nearest:
 def _kth_of_rows(
     row: npt.NDArray[np.intp], similarity: npt.NDArray[np.float64], rows: int, k: int
 ) -> npt.NDArray[np.float64]:
-    """The k-th largest similarity of each row; minus infinity where there are fewer."""
+    """Returns the k-th largest similarity of each row; minus infinity where there are fewer."""
     order = np.lexsort((-similarity, row))
     kth = np.full(rows, -np.inf)
     last = order[places(row[order]) == k]
@@ -135,7 +137,7 @@ def _kth_of_rows(
 
 
 def places(row: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """1, 2, 3, … within every run of equal numbers; equal ones stand together."""
+    """Returns 1, 2, 3, … within every run of equal numbers; `row` must be sorted."""
     begins = np.flatnonzero(np.diff(row, prepend=-1))
     lengths = np.diff(begins, append=len(row))
     return np.arange(1, len(row) + 1) - np.repeat(begins, lengths)

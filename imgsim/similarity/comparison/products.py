@@ -1,6 +1,6 @@
-"""Products of sketches, looked through for what reaches a bound: by numpy, on the processor.
+"""Multiplies sketches and looks for what reaches a bound, by numpy on the processor.
 
-`imgsim.comparison.graphics` does the same by torch, on another device.
+`devices` does the same by torch, on another device.
 """
 
 from __future__ import annotations
@@ -14,42 +14,42 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Places: TypeAlias = "tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]"
-"""Rows and columns of a product, counted from the first that was asked for."""
+"""Rows and columns of a product, counted from the first requested."""
 
 GROUP = 16
 LOWEST = np.float32(-2)
-"""Below every bound of two vectors, and above minus infinity: that stands where none is wanted."""
+"""Below every bound of two vectors, and above minus infinity, which marks excluded pairs."""
 
 
 class Block(Protocol):
     """The products of some rows with all columns."""
 
     kth: npt.NDArray[np.float32]
-    """For each row a number that at least k columns reach, and few more."""
+    """For each row a number that at least k columns reach, and not many more."""
 
     def reaching(
         self, least: npt.NDArray[np.floating], below: npt.NDArray[np.floating] | None = None
     ) -> Places:
-        """Where products reach `least` of their row, and are under `below`."""
+        """Returns where products reach `least` of their row, and are under `below`."""
 
 
 class Products(Protocol):
     """Multiplies sketches, (n, m) float32, with each other."""
 
     def tile(self, rows: slice, columns: slice, least: npt.NDArray[np.float32]) -> Places:
-        """Where products of rows with columns reach the `least` of their column."""
+        """Returns where products of rows with columns reach the `least` of their column."""
 
     def block(
         self, rows: npt.NDArray[np.intp], apart: npt.NDArray[np.bool_] | None, k: int
     ) -> Block:
-        """The products of rows with all; not with themselves, nor where `apart`, (rows, n)."""
+        """Returns products of rows with all, without themselves and where `apart` (rows, n)."""
 
 
 Multiplied: TypeAlias = "Callable[[npt.NDArray[np.float32]], Products]"
 
 
 class OnProcessor:
-    """The products by numpy."""
+    """Multiplies by numpy."""
 
     def __init__(self, values: npt.NDArray[np.float32]) -> None:
         self._count = len(values)
@@ -76,8 +76,8 @@ class OnProcessor:
 class Grouped:
     """A block of products, looked through in groups of 16 columns.
 
-    The k-th largest of the groups' greatest is no larger than the k-th largest of all: found
-    among sixteen times fewer numbers, it leads to no fewer than k columns. And only groups whose
+    The k-th largest of the groups' greatest is no larger than the k-th largest of all, so at least
+    k columns reach it, and it is found among sixteen times fewer numbers. Only groups whose
     greatest reaches a number are looked into.
     """
 

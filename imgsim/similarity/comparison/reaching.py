@@ -1,4 +1,4 @@
-"""Every pair of images that reaches a threshold, exactly, by blocked matrix products."""
+"""Finds every pair of images that reaches a threshold, exactly, by blocked matrix products."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLUMNS = 4096
 
 @dataclass(frozen=True)
 class Found:
-    """Pairs of images and their cosines, flat columns; `row_ids` come after `column_ids` in order.
+    """Pairs of images and their cosines as flat columns; `row_ids` come later in the order.
 
     `similarity` is the cosine of the stored vectors, computed in double precision and rounded to
     seven decimals, as in neighbour lists.
@@ -35,28 +35,28 @@ class Found:
 
     @classmethod
     def none(cls) -> Found:
-        """No pairs."""
+        """Returns no pairs."""
         return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
     @classmethod
     def joined(cls, parts: Sequence[Found]) -> Found:
-        """All pairs of several, at least one."""
+        """Returns all pairs of several parts, of which there is at least one."""
         columns = zip(*((p.row_ids, p.column_ids, p.similarity) for p in parts), strict=True)
         return cls(*map(np.concatenate, columns))
 
     def taken(self, which: npt.NDArray[np.generic]) -> Found:
-        """Some of the pairs, by their places or a mask."""
+        """Returns some of the pairs, by their places or a mask."""
         return Found(self.row_ids[which], self.column_ids[which], self.similarity[which])
 
 
 class Reaching:
     """Finds the pairs whose cosine is at least a threshold, one for all or one for each column.
 
-    A product of sketches proposes whatever reaches the threshold less the margin (see
-    `imgsim.comparison.sketches`), so none is missed; double precision decides.
+    A product of sketches proposes whatever reaches the threshold minus the margin (see `sketches`),
+    so that no pair is missed; double precision decides.
 
     Args:
-        order: where the vectors stand, in the order in which each is compared with those before.
+        order: positions of the vectors, in the order in which each is compared with those before.
         least: the threshold, (n,) in the order of the vectors, or one for all.
         compared: how many pairs will be compared.
         chosen: sketches in that order; if None, those that a sample finds best.
@@ -84,7 +84,7 @@ class Reaching:
         self._bounds = (self._least - chosen.margin).astype(np.float32)
 
     def before(self, start: int, end: int) -> Iterator[Found]:
-        """The pairs of those from `start` up to `end` in the order with all that stand before."""
+        """Yields the pairs of those from `start` up to `end` in the order with all before them."""
         tiles = (
             (row, column)
             for row in range(start, end, ROWS)

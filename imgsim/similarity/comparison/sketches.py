@@ -1,15 +1,15 @@
-"""Bounds of cosines from fewer numbers: what cannot be near is not looked at.
+"""Bounds of cosines from fewer numbers, so that what cannot be near is not compared.
 
 For vectors x, y of length 1 and an orthonormal basis Q of r directions,
 
     <x, y> = <Q'x, Q'y> + <x - QQ'x, y - QQ'y> <= <Q'x, Q'y> + |x - QQ'x| |y - QQ'y|
 
-by the inequality of Cauchy and Schwarz. A sketch of x is Q'x with |x - QQ'x| as one number more,
-so the product of two sketches is never less than the cosine: whatever stays below a threshold
-there is below it in truth, and only the rest needs its cosine. The search for inner products
-prunes so too (Li, Chan, Yiu, Mamoulis: FEXIPRO, SIGMOD 2017). The basis is where the vectors lie
-mostly, found from a sample (Halko, Martinsson, Tropp, SIAM Review 53, 2011); a poor one costs
-time, not answers.
+by the Cauchy-Schwarz inequality. A sketch of x is Q'x with |x - QQ'x| as one more number, so the
+product of two sketches is never less than the cosine: a pair whose product is below a threshold is
+below it in truth, and only the rest needs its cosine. Searches for inner products prune likewise
+(Li, Chan, Yiu, Mamoulis: FEXIPRO, SIGMOD 2017). The basis spans the directions of most variance,
+found from a sample (Halko, Martinsson, Tropp, SIAM Review 53, 2011); a poor basis costs time, not
+answers.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ EXACT = 64
 class Sketches:
     """Short vectors, (n, r + 1) float32, whose products are at least the cosines.
 
-    They stand in the order they were asked for. `margin` is how far below a cosine, rounded as
-    cosines are kept, such a product may come out.
+    They are in the order requested. `margin` is how far such a product may come out below a cosine
+    that is rounded as cosines are stored.
     """
 
     values: npt.NDArray[np.float32]
@@ -54,7 +54,7 @@ class Sketches:
 
 
 def whole(vectors: Vectors, order: Rows) -> Sketches:
-    """No sketches: the vectors themselves, of length 1."""
+    """Returns the vectors themselves, of length 1, in place of sketches."""
     values = np.empty((len(order), vectors.dimension), np.float32)
     for start in range(0, len(order), BLOCK):
         part = slice(start, start + BLOCK)
@@ -63,9 +63,9 @@ def whole(vectors: Vectors, order: Rows) -> Sketches:
 
 
 def of_rank(vectors: Vectors, order: Rows, basis: npt.NDArray[np.float64]) -> Sketches:
-    """Sketches in an orthonormal basis, (dimension, r).
+    """Returns sketches in an orthonormal basis, (dimension, r).
 
-    They are computed in double precision, whose errors are nothing beside the margin.
+    They are computed in double precision, whose errors are negligible beside the margin.
     """
     values = np.empty((len(order), basis.shape[1] + 1), np.float32)
 
@@ -92,7 +92,7 @@ def _with_rest(inside: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _margin(numbers: int) -> float:
-    """How much a product of so many single-precision numbers, and the rounding, may take away.
+    """Returns how much a product of so many single-precision numbers, and rounding, may lose.
 
     The product of vectors no longer than 1 is off by at most numbers * u, u = 2^-24 (Higham,
     Accuracy and Stability of Numerical Algorithms, 3.1), rounding the numbers themselves adds 2 u.
@@ -108,15 +108,16 @@ def best(
     compared: float,
     order: Rows,
 ) -> Sketches:
-    """The sketches with which a comparison will cost the least, as a sample tells.
+    """Returns the sketches with which a comparison costs the least, judged by a sample.
 
     Args:
-        least: for some rows, the cosine from which a column is wanted there.
+        least: returns for some rows the cosine from which a column is wanted there.
         compared: how many pairs of vectors will be compared.
-        order: of which vectors, in which order.
+        order: which vectors, in which order.
     """
     count, dimension = vectors.values.shape
     ranks = [dimension // share for share in SHARES if dimension // share >= LEAST_RANK]
+    # A basis must cost much less than the comparison that it may save only in part.
     affordable = [r for r in ranks if 4 * _setup(count, dimension, r) < compared * dimension]
     if not affordable:
         return whole(vectors, order)
@@ -145,12 +146,12 @@ def _share(which: npt.NDArray[np.bool_]) -> float:
 
 
 def _setup(count: int, dimension: int, rank: int) -> float:
-    """Multiplications that a basis of a rank and the sketches in it cost."""
+    """Returns how many multiplications a basis of a rank costs, with the sketches in it."""
     return dimension * rank * (3 * min(count, BASIS_SAMPLE) + 6 * rank + 2 * count)
 
 
 def leading_directions(vectors: Vectors, rank: int) -> npt.NDArray[np.float64]:
-    """An orthonormal basis, (dimension, rank), of where the vectors lie, the strongest first."""
+    """Returns an orthonormal basis (dimension, rank) of the main directions, strongest first."""
     rng = np.random.default_rng(0)
     count = len(vectors.ids)
     sample = np.sort(rng.choice(count, min(count, BASIS_SAMPLE), replace=False))
@@ -158,6 +159,7 @@ def leading_directions(vectors: Vectors, rank: int) -> npt.NDArray[np.float64]:
     # Small factorisations on several threads mostly wait for each other.
     with threadpool_limits(1, "blas"):
         drawn = units.T @ rng.standard_normal((len(units), rank), dtype=np.float32)
+        # Once more through the sample, or weak directions blur the strong ones (Halko et al., 4.5).
         drawn = units.T @ (units @ np.linalg.qr(drawn)[0])
         basis = np.linalg.qr(drawn.astype(np.float64))[0]
         inside = units @ basis.astype(np.float32)

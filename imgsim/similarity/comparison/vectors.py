@@ -21,8 +21,8 @@ DENSE_SHARE = 0.02
 class Vectors:
     """The vectors of a model: `ids` (n,) int64 ascending, `values` (n, dimension) float32.
 
-    The values are those stored, half-precision numbers, of which single precision holds each one
-    exactly; `lengths` (n,) float64 are near 1.
+    The values are the stored half-precision numbers, which single precision holds exactly;
+    `lengths` (n,) float64 are near 1.
     """
 
     ids: npt.NDArray[np.int64]
@@ -36,19 +36,19 @@ class Vectors:
     def unit(
         self, rows: npt.NDArray[np.intp] | slice, dtype: npt.DTypeLike
     ) -> npt.NDArray[np.floating]:
-        """Some of the vectors, brought to length 1 again."""
+        """Returns some of the vectors, brought to length 1 again."""
         vectors = self.values[rows].astype(dtype)
         vectors /= self.lengths[rows, None].astype(dtype)
         return vectors
 
     def rows_of(self, image_ids: npt.ArrayLike) -> npt.NDArray[np.intp]:
-        """Where images stand, which all have a vector."""
+        """Returns the positions of images, which must all have a vector."""
         return np.searchsorted(self.ids, np.asarray(image_ids, np.int64))
 
     def cosines(
         self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
     ) -> npt.NDArray[np.float64]:
-        """Cosines of the vectors `rows[i]` and `columns[i]`, rounded to seven decimals.
+        """Returns cosines of the vectors `rows[i]` and `columns[i]`, rounded to seven decimals.
 
         They are the same whatever the order of summation. Half-precision numbers are multiples of
         2^-24, so their products are of 2^-48, and of vectors about 1 long every partial sum is
@@ -72,6 +72,6 @@ class Vectors:
 
 
 def vectors_of(ids: npt.NDArray[np.int64], values: npt.NDArray[np.float32]) -> Vectors:
-    """Vectors with their lengths."""
+    """Returns vectors with their lengths."""
     squares = np.einsum("ij,ij->i", values, values, dtype=np.float64)
     return Vectors(ids, values, np.sqrt(squares))

@@ -15,7 +15,7 @@ FORMATS = ("table", "csv", "json", "markdown", "parquet")
 
 
 class FilePath(click.Path):
-    """A path; an empty one, as an unset variable leaves it, is not the current folder."""
+    """A path; an empty one, such as an unset variable gives, is refused."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(path_type=Path, **options)
@@ -23,7 +23,8 @@ class FilePath(click.Path):
     def convert(
         self, value: Any, parameter: click.Parameter | None, context: click.Context | None
     ) -> Any:
-        """The path, unless it is empty."""
+        """Returns the path, unless it is empty."""
+        # pathlib would read it as the current folder: `imgsim remove "$OLD"` would empty the store.
         if str(value) == "":
             self.fail("the path is empty (perhaps a variable is not set)", parameter, context)
         return super().convert(value, parameter, context)
@@ -37,6 +38,7 @@ class Similarity(click.FloatRange):
     ) -> Any:
         """Returns the number, unless it is out of range or not one."""
         number = float(click.FLOAT.convert(value, parameter, context))
+        # It passes every comparison of a range.
         if math.isnan(number):
             self.fail(f"{value} is not a number.", parameter, context)
         if 1 < number <= 100:

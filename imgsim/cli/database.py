@@ -118,6 +118,7 @@ def dump(place: Place, file: Path, force: bool) -> None:
 
     refuse_existing(file.parent, [file.name], force)
     with unfinished(file.parent) as scratch:
+        # Private from the first byte: a mode that is set afterwards leaves a moment for others.
         descriptor = os.open(scratch / file.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as written:
             dumps.dump(place.settings(), written)
@@ -171,6 +172,7 @@ def psql(
         call += ["-c", command]
     for file in files:
         call += ["-f", file]
+    # In place of this process: the terminal, its signals and the exit code are psql's own.
     os.execve(call[0], [*call, *arguments], {**environment, "PGAPPNAME": "imgsim psql"})  # noqa: S606
 
 

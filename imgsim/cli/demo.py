@@ -1,4 +1,4 @@
-"""`imgsim demo`: the whole of it, on a corpus drawn on the spot."""
+"""`imgsim demo`: everything that imgsim does, on a corpus drawn for it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
 from imgsim.errors import ImgsimError
 from imgsim.settings import NEIGHBOURS, UNTRAINED
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
@@ -80,6 +81,7 @@ def _ingest(connection: Connection, folder: Path, weights: str | None) -> None:
     from imgsim.networks import models
 
     known = models.stored(connection)
+    # A store that was filled before keeps its networks: two kinds of vectors cannot be mixed.
     wanted = tuple(models.Wanted(m.name) for m in known) or _fresh_models(weights)
     with ingest_progress([folder]) as shown:
         options = Options(wanted=wanted)
@@ -105,7 +107,8 @@ def _verify(connection: Connection) -> None:
     candidates = verification.candidates(connection, VERIFIED)
     verified = verification.verify(connection, candidates, on_progress=progress_line("  "))
     groups.build(connection)
-    say(f"   {sum(verified.relations.values())} pairs compared, {verified.done} were before")
+    compared = counted(sum(verified.relations.values()), "pair")
+    say(f"   {compared} compared, {verified.done:,} compared before")
 
 
 def _show(connection: Connection, place: Place) -> None:
@@ -150,12 +153,12 @@ def _show_finds(connection: Connection) -> None:
 
 
 def _show_groups(connection: Connection) -> int:
-    """Show the groups that were longest in use; the number of the first."""
+    """Shows the groups that were longest in use, and returns the number of the first."""
     from imgsim import reports
 
     found = reports.reuse_groups(connection)
     at = [found.columns.index(column) for column in OF_GROUPS]
-    click.echo(f"\n{len(found.rows)} groups of re-use; those longest in use:")
+    click.echo(f"\n{counted(len(found.rows), 'group')} of re-use; those longest in use:")
     show_table(OF_GROUPS, [tuple(row[i] for i in at) for row in found.rows[:GROUPS_SHOWN]])
     return int(found.rows[0][0])
 
@@ -170,7 +173,7 @@ def _next_commands(place: Place, name: str, both: tuple[str, str], group: int) -
 
 
 def _short(program: str) -> str:
-    """The program as it can be typed here."""
+    """Returns the program as it can be typed in the current folder."""
     path = Path(program).absolute()
     inside = path.is_relative_to(Path.cwd())
     return str(path.relative_to(Path.cwd())) if inside else program

@@ -64,7 +64,7 @@ def group(place: Place, least: float, tightness: float, parts: bool) -> None:
 
 
 def warn_of_older(connection: Connection) -> None:
-    """Say what has changed since the groups were built."""
+    """Warns of what has changed since the groups were built."""
     from imgsim.reuse import groups
 
     status = groups.status(connection)

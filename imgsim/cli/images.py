@@ -127,7 +127,7 @@ def wanted_models(
     weights: tuple[str, ...],
     preprocess: str | None,
 ) -> tuple[Wanted, ...]:
-    """The models a command line asks for, each with the weights meant for it."""
+    """Returns the models that a command line requests, each with the weights meant for it."""
     from imgsim.networks import models
 
     known = [model.name for model in models.stored(connection)]
@@ -179,7 +179,7 @@ def remove(
         else:
             ids = upkeep.under_paths(connection, places)
         if ids:
-            if not with_verdicts:
+            if not with_verdicts:  # before asking: not to refuse what has just been agreed to
                 derived.refuse_judged(connection, ids)
             judged = verdicts.count_on(connection, ids)
             if not yes:

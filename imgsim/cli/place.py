@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """The values of `--store` and `--database`; nothing is opened before it is asked for."""
+    """The values of `--store` and `--database`; nothing is opened before `connect`."""
 
     store: str | None
     database: str | None
 
     def settings(self) -> Settings:
-        """The settings of this command line and environment."""
+        """Returns the settings of this command line and environment."""
         from imgsim import settings
 
         return settings.resolve(self.database, self.store)
 
     def connect(self) -> Connection:
-        """A connection to the database, its schema up to date; the server's warnings are shown."""
+        """Returns a connection with the schema up to date, which shows the server's warnings."""
         from imgsim.cli.output import show_log, warn
         from imgsim.database import connection
 
@@ -36,7 +36,7 @@ class Place:
         return opened
 
     def with_store(self, store: str) -> Place:
-        """This place, in a certain store where none was chosen."""
+        """Returns this place, in the given store if none was chosen."""
         chosen = self.store is not None or self.database is not None
         return self if chosen else replace(self, store=store)
 

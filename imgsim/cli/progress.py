@@ -114,6 +114,7 @@ def native_libraries_silenced() -> Iterator[None]:
 
     Their complaints come as reasons of failed files; here they would run through the progress bar.
     """
+    # C libraries write to the descriptor: it is turned away, and Python's own stream kept aside.
     stderr = sys.stderr
     try:
         visible = os.dup(2)

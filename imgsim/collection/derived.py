@@ -41,16 +41,17 @@ class Astray:
 
 
 def drop(connection: Connection, ids: Sequence[int]) -> None:
-    """Forgets all that was computed from images, in a transaction that holds the models' rows.
+    """Drops all that was computed from images, in a transaction that holds the models' rows.
 
     Nobody can add to it meanwhile: whoever does shares those rows first. The lists and pairs of
-    all models are out of date then, and computed again for what is missing.
+    all models are then out of date, and what is missing is computed again.
     """
     gone = list(ids)
     # The rows of models come before those of vectors: Citus wants reference tables first.
     connection.execute(
         "update imgsim.model set revision = revision + 1, last_removal = revision + 1"
     )
+    # Vectors of every model, also of those that the running ingest does not fill.
     tables = connection.execute(
         "select embedding_table from imgsim.model order by model_id"
     ).fetchall()
@@ -75,11 +76,11 @@ def drop(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def remove(connection: Connection, image_ids: Sequence[int], *, with_verdicts: bool = False) -> int:
-    """Deletes images with all that hangs on them, and fills the lists they were in; how many.
+    """Deletes images with all that hangs on them, fills the lists they were in; returns how many.
 
     The images go in one transaction, in which no list that names them stays. The lists are filled
-    after it: that takes a turn, for which nobody may wait who holds the models' rows. A reader is
-    told meanwhile that they are out of date, and so is who comes after a run that was killed.
+    after it: that takes a turn, for which nobody may wait who holds the models' rows. Meanwhile,
+    and after a run that was killed, readers are warned that the lists are out of date.
 
     Args:
         with_verdicts: delete what scholars have said of them too.
@@ -110,6 +111,7 @@ def remove(connection: Connection, image_ids: Sequence[int], *, with_verdicts: b
         ).rowcount
 
     removed = committed(connection, work)
+    # Only lists that were current before: who has let them grow old has not asked for new ones.
     for model in stored(connection):
         state = before.get(model.model_id)
         if state and state.k and state.of_revision == state.revision:
@@ -118,7 +120,7 @@ def remove(connection: Connection, image_ids: Sequence[int], *, with_verdicts: b
 
 
 def refuse_judged(connection: Connection, image_ids: Sequence[int]) -> None:
-    """Sees that no scholar's work goes with images.
+    """Checks that no verdicts would be deleted with images.
 
     Raises:
         ImgsimError: there are verdicts on them.

@@ -39,25 +39,25 @@ class Graph:
 def write_gephi(
     nodes_file: Path, edges_file: Path, graph: Graph, look: ForSpreadsheets = PLAIN
 ) -> None:
-    """Write the two CSV tables that Gephi's data laboratory imports."""
+    """Writes the two CSV tables that Gephi's data laboratory imports."""
     write_delimited(nodes_file, gephi_node_columns(graph.node_columns), graph.nodes, look=look)
     edges = ((row[0], row[1], "Undirected", *row[2:]) for row in graph.edges)
     write_delimited(edges_file, gephi_edge_columns(graph.edge_columns), edges, look=look)
 
 
 def gephi_node_columns(columns: Sequence[Column]) -> list[Column]:
-    """The columns of Gephi's nodes.csv."""
+    """Returns the columns of Gephi's nodes.csv."""
     return [Column("Id", "string"), Column("Label", "string"), *columns]
 
 
 def gephi_edge_columns(columns: Sequence[Column]) -> list[Column]:
-    """The columns of Gephi's edges.csv."""
+    """Returns the columns of Gephi's edges.csv."""
     ends = [Column(name, "string") for name in ("Source", "Target", "Type")]
     return [*ends, Column("Weight", "number"), *columns]
 
 
 def write_gexf(file: Path, graph: Graph, title: str, creator: str, day: str) -> None:
-    """Write GEXF 1.3; `day` is an ISO date. Characters that XML cannot hold become U+FFFD,
+    """Writes GEXF 1.3; `day` is an ISO date. Characters that XML cannot hold become U+FFFD,
     in ids `_xHH_`.
     """
     types = {"string": "string", "integer": "long", "number": "double", "boolean": "boolean"}
@@ -97,7 +97,7 @@ def write_gexf(file: Path, graph: Graph, title: str, creator: str, day: str) -> 
 
 
 def write_graphml(file: Path, graph: Graph, title: str) -> None:
-    """Write GraphML. Its ids are NMTOKENs: any other character in one is written `_xHH_`."""
+    """Writes GraphML. Its ids are NMTOKENs: any other character in one is written `_xHH_`."""
     types = {"string": "string", "integer": "long", "number": "double", "boolean": "boolean"}
     node_columns = [Column("label", "string"), *graph.node_columns]
     edge_columns = [Column("weight", "number"), *graph.edge_columns]
@@ -127,7 +127,7 @@ def write_graphml(file: Path, graph: Graph, title: str) -> None:
 
 
 def token(value: object) -> str:
-    """A text as an XML name token, different texts as different tokens.
+    """Returns a text as an XML name token, different texts as different tokens.
 
     >>> token("0001700104"), token("plate 1"), token("")
     ('0001700104', 'plate_x20_1', '_x_')
@@ -136,7 +136,7 @@ def token(value: object) -> str:
 
 
 def xml_id(value: object) -> str:
-    """A text without characters that XML cannot hold, different texts still different."""
+    """Returns a text without characters that XML cannot hold, different texts still different."""
     return _escaped(value, ILLEGAL)
 
 
@@ -158,17 +158,17 @@ class Xml:
 
     @contextmanager
     def element(self, name: str, **attributes: str) -> Iterator[None]:
-        """An element with others inside."""
+        """Writes an element with others inside."""
         self._write(f"<{name}{self._attributes(attributes)}>")
         yield
         self._write(f"</{name}>\n")
 
     def empty(self, name: str, **attributes: str) -> None:
-        """An element with nothing inside."""
+        """Writes an element with nothing inside."""
         self._write(f"<{name}{self._attributes(attributes)}/>")
 
     def text(self, name: str, text: str, **attributes: str) -> None:
-        """An element with text inside."""
+        """Writes an element with text inside."""
         # A bare carriage return would be read as a line feed.
         content = escape(ILLEGAL.sub("\ufffd", text), {"\r": "&#13;"})
         self._write(f"<{name}{self._attributes(attributes)}>{content}</{name}>")

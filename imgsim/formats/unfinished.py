@@ -18,7 +18,7 @@ PREFIX = ".imgsim-unfinished-"
 
 
 def refuse_existing(folder: Path, names: Iterable[str], force: bool) -> None:
-    """See that the folder can be written to, and that nothing would be overwritten unasked.
+    """Checks that the folder can be written to, and that nothing is overwritten without `force`.
 
     Raises:
         ImgsimError: it cannot, or a file of those names is there and `force` is not given.
@@ -32,17 +32,17 @@ def refuse_existing(folder: Path, names: Iterable[str], force: bool) -> None:
     there = [name for name in names if os.path.lexists(folder / name)]
     if there and not force:
         raise ImgsimError(
-            f"{folder / there[0]} is there already",
-            "give another --output, or --force to write over it",
+            f"{folder / there[0]} already exists",
+            "give another --output, or --force to replace it",
         )
 
 
 @contextmanager
 def unfinished(folder: Path) -> Iterator[Path]:
-    """A hidden folder to write in; its files move into `folder` when all has gone well.
+    """Yields a hidden folder to write in, whose files move into `folder` if all goes well.
 
-    Whatever else happens, an error, a full disk, an interruption, nothing of it is left. What a
-    killed process left is cleared away by the next.
+    After an error, a full disk or an interruption nothing is left of it. The next process clears
+    away what a killed one left.
 
     Raises:
         ImgsimError: the files could not be written or moved.
@@ -55,12 +55,13 @@ def unfinished(folder: Path) -> Iterator[Path]:
         owner = f"{socket.gethostname()}-{os.getpid()}-"
         scratch = Path(tempfile.mkdtemp(prefix=PREFIX + owner, dir=folder))
         yield scratch
+        # All in one file system: a rename takes no room, and each is whole at once.
         for file in sorted(scratch.iterdir()):
             os.replace(file, folder / file.name)
     except OSError as exc:
         raise ImgsimError(
             f"cannot write into {folder}: {exc.strerror or exc}; nothing was left there",
-            "see that the disk has room and the folder can be written, then run it again",
+            "check that the disk has room and the folder can be written to, then run it again",
         ) from exc
     finally:
         if scratch:
@@ -73,5 +74,6 @@ def _clear_abandoned(folder: Path) -> None:
     mine = f"{PREFIX}{socket.gethostname()}-"
     for left in folder.glob(f"{mine}*"):
         process = left.name.removeprefix(mine).split("-")[0]
+        # On a shared disk only this machine's processes can be looked for: hence the host's name.
         if process.isdigit() and not psutil.pid_exists(int(process)):
             shutil.rmtree(left, ignore_errors=True)

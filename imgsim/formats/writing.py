@@ -59,7 +59,7 @@ def delimited(
     delimiter: str = ",",
     look: ForSpreadsheets = PLAIN,
 ) -> Iterator[Callable[[Row], object]]:
-    """A CSV file, its header written, as a function that writes one row of text and numbers."""
+    """Yields a function that writes one row of text and numbers into a CSV file with a header."""
     with file.open("w", encoding="utf-8", newline="") as opened:
         opened.write(BYTE_ORDER_MARK if look.bom else "")
         writer = csv.writer(opened, delimiter=delimiter)
@@ -74,7 +74,7 @@ def delimited(
 def write_parquet(
     file: Path, columns: Sequence[Column], rows: Iterable[Row], vector: str = "", dimension: int = 0
 ) -> None:
-    """Write Parquet, in row groups of bounded size.
+    """Writes Parquet, in row groups of bounded size.
 
     Text stays string and whole numbers int64, also where some are missing: pandas reads them as
     `string` and `Int64`. The column `vector`, if named, comes after `columns` and holds `dimension`
@@ -88,6 +88,7 @@ def write_parquet(
         fields.append(pa.field(vector, pa.list_(pa.float32(), dimension)))
     schema = pa.schema(fields, metadata={"pandas": json.dumps(_pandas(columns, vector))})
     texts = {index for index, column in enumerate(columns) if column.type == "object"}
+    # A row group is held in memory whole: rows of 2,048 numbers go in by the thousand.
     at_once = max(1, min(ROWS_AT_ONCE, VALUES_AT_ONCE // (dimension or 1)))
     source = iter(rows)
     with pq.ParquetWriter(file, schema) as writer:
@@ -124,7 +125,7 @@ def _arrow_type(column: Column) -> pa.DataType:
 
 
 def _pandas(columns: Sequence[Column], vector: str) -> dict[str, object]:
-    """What pandas looks for in the file to choose types that can be missing."""
+    """Returns what pandas looks for in the file to choose types that allow missing values."""
     types = {
         "string": ("unicode", "string"),
         "object": ("unicode", "string"),

@@ -169,6 +169,7 @@ def take_ink(module: nn.Module) -> None:
         cast(tuple[int, int], three.dilation),
         bias=three.bias is not None,
     )
+    # Ink is 1 - grey: hence the sign.
     deviation = torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1)
     with torch.no_grad():
         one.weight.copy_(-(three.weight / deviation).sum(1, keepdim=True))
@@ -195,7 +196,7 @@ def begun(architecture: str, seed: int) -> Network:
 
 
 def check(architecture: str) -> None:
-    """See that torchvision has a network of that name.
+    """Checks that torchvision has a network of that name.
 
     Raises:
         NotFoundError: it has none.
@@ -208,6 +209,7 @@ def check(architecture: str) -> None:
 
 
 def _untrained(architecture: str) -> nn.Module:
+    # Forked: the numbers that the host program draws are not disturbed.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         return _bare(architecture)
@@ -257,6 +259,7 @@ def _match_channels(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
 
 def _state(weights: Weights) -> dict[str, torch.Tensor]:
     try:
+        # weights_only: a pickle from elsewhere could run anything.
         loaded = torch.load(str(weights.file), map_location="cpu", weights_only=True)
     except Exception as exc:
         raise WeightsError(
@@ -264,6 +267,7 @@ def _state(weights: Weights) -> dict[str, torch.Tensor]:
             "the file must be a state dict written by torch.save; a download may be damaged: "
             "delete it and try again",
         ) from exc
+    # As training programs save it: Lightning and timm wrap the state dict.
     for wrapper in ("state_dict", "model"):
         if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict):
             loaded = loaded[wrapper]
@@ -272,6 +276,7 @@ def _state(weights: Weights) -> dict[str, torch.Tensor]:
             f"cannot read weights from {weights.file}: it holds no state dict",
             "write one with torch.save(model.state_dict(), …)",
         )
+    # torch.nn.DataParallel puts `module.` before every name.
     return {key.removeprefix("module."): v for key, v in bundled.unpacked(loaded).items()}
 
 
@@ -284,6 +289,7 @@ def _from_hub(architecture: str, weights: str) -> Path:
 
 
 def _download(architecture: str, weights: str, url: str, file: Path) -> None:
+    # torch.hub gives no timeout: a server that falls silent would hold the command for ever.
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_SECONDS)
     try:
@@ -328,6 +334,7 @@ def _hash_of_file(file: Path) -> str:
 
 def _hash_of_state(module: nn.Module) -> str:
     digest = hashlib.sha256()
+    # Of the numbers, not of a file: what torch.save writes differs between versions of torch.
     for key, value in sorted(module.state_dict().items()):
         digest.update(key.encode())
         digest.update(value.numpy().tobytes())
@@ -338,5 +345,7 @@ def _dimension(features: nn.Module, channels: int, architecture: str) -> int:
     with torch.inference_mode():
         output = features(torch.zeros(1, channels, 224, 224))
     if output.ndim != 2:
-        raise NotFoundError(f"{architecture} gives no vector per image", "use another architecture")
+        raise NotFoundError(
+            f"{architecture} does not give a vector for each image", "use another architecture"
+        )
     return int(output.shape[1])

@@ -88,7 +88,7 @@ def named(connection: Connection, name: str) -> Model:
 
 
 def chosen(connection: Connection, names: Sequence[str]) -> list[Model]:
-    """The stored models of those names; without any, the one that SQL takes where none is named.
+    """Returns the stored models of those names; without names, the one that SQL takes by default.
 
     Raises:
         NotFoundError: one is not stored, or none is.
@@ -99,7 +99,7 @@ def chosen(connection: Connection, names: Sequence[str]) -> list[Model]:
 
 
 def chosen_pair(connection: Connection, names: Sequence[str]) -> tuple[Model, Model]:
-    """The two stored models of those names; without any, those that SQL compares.
+    """Returns the two stored models of those names; without names, those that SQL compares.
 
     Raises:
         NotFoundError: one is not stored, or there are no two.
@@ -127,9 +127,9 @@ def _default(connection: Connection, place: int | None = None) -> Model:
 
 
 def ensure(connection: Connection, wanted: Wanted) -> Model:
-    """The stored model that is wanted, added to the store if it is new.
+    """Returns the stored model that is wanted, and adds it to the store if it is new.
 
-    A stored model that is asked for by name alone is found without loading its network.
+    A stored model that is requested by name only is found without loading its network.
 
     Raises:
         ImgsimError: the store's vectors of that name came from another architecture, other
@@ -148,7 +148,7 @@ def ensure(connection: Connection, wanted: Wanted) -> Model:
 
 
 def network_of(model: Model, weights: str | None = None) -> Network:
-    """The network that made the stored vectors of a model, loaded.
+    """Returns the network that made the stored vectors of a model, loaded.
 
     Args:
         weights: where to find its weights, if not where they were when it was added.
@@ -171,10 +171,10 @@ def network_of(model: Model, weights: str | None = None) -> Network:
 
 
 def check_new(connection: Connection, name: str) -> None:
-    """See that a new model can have this name, before any work is done for it.
+    """Checks that a new model can have this name, before any work is done for it.
 
     Raises:
-        ImgsimError: it is taken, or not one a model can have.
+        ImgsimError: it is taken, or not one that a model can have.
     """
     if name in [model.name for model in stored(connection)]:
         raise ImgsimError(
@@ -185,10 +185,10 @@ def check_new(connection: Connection, name: str) -> None:
 
 
 def _check_name(connection: Connection, name: str) -> None:
-    """Sees that a table can be made for a new model of that name."""
+    """Checks that a table can be made for a new model of that name."""
     if not NAME.fullmatch(name):
         raise ImgsimError(
-            f"cannot call a model {name!r}: a name has up to 40 small letters and digits, "
+            f"cannot call a model {name!r}: a name has up to 40 lower-case letters and digits, "
             "and between them . _ -",
             "give another --name",
         )
@@ -209,8 +209,8 @@ def table_name(name: str) -> str:
 
 
 def origin(connection: Connection, name: str, weights: str | None = None) -> tuple[str, str]:
-    """What a training begins with: architecture and weights of a model of the store, of one that
-    comes with imgsim, or of an architecture, which without weights has learnt nothing.
+    """Returns what a training begins with: architecture and weights of a stored model, of one that
+    comes with imgsim, or of an architecture, which is untrained unless weights are given.
     """
     known = {model.name: model for model in stored(connection)}.get(name)
     if known is not None:
@@ -248,7 +248,7 @@ def _add(connection: Connection, wanted: Wanted) -> Model:
 
 
 def preprocess_for(network: Network) -> str:
-    """The preprocessing that a network is given if none is asked for."""
+    """Returns the preprocessing of a network if none is requested."""
     return INK_PREPROCESS if network.channels == 1 else DEFAULT_PREPROCESS
 
 
@@ -262,7 +262,7 @@ def _same(what: str, known: Model, before: str, now: str) -> None:
 
 
 def _check_input(network: Network, preprocess: str) -> None:
-    """See that a new model's network takes pictures of the shapes its preprocessing makes."""
+    """Checks that a network takes pictures of the shapes that its preprocessing makes."""
     import torch
 
     height, width = {"crop": (224, 224), "square": (256, 256)}.get(preprocess, (256, 192))

@@ -113,6 +113,7 @@ def arrange(ranking: Ranking, width: str) -> Layout:
     """
     half = style.WIDTHS[width] / 2 - MARGIN
     keyed_first = [True] if width == "single" else [False, True]
+    # In the order in which a reader would give things up: names below, size, evenness.
     for keyed, size, inner, close in itertools.product(
         keyed_first, THUMBNAILS[width], INNER, (False, True)
     ):
@@ -182,6 +183,7 @@ def _best_angle(
     """
     best, clearest = None, CLEAR
     for step in range(ANGLES):
+        # Each search begins a golden angle farther: neighbours in rank are spread all round.
         angle = -np.pi / 2 + 2 * np.pi * ((number * 0.381966 + step / ANGLES) % 1)
         moved = _moved(whole, radius * np.cos(angle), radius * np.sin(angle))
         if moved.x < -half or moved.x + moved.width > half:
@@ -189,6 +191,7 @@ def _best_angle(
         clear = min(moved.gap(other) for other in taken)
         if close and clear > CLEAR:
             return float(angle)
+        # More than rounding, so that every machine chooses the same angle.
         if clear > clearest + 1e-9:
             best, clearest = float(angle), clear
     return best

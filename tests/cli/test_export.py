@@ -102,7 +102,7 @@ def test_files_that_are_there_are_kept_without_force(
     assert imgsim("export", "images", "-o", tmp_path / "new").code == 0
     again = imgsim("export", "images", "-o", tmp_path / "new")
     assert again.code == 1
-    assert "images.csv is there already" in again.err
+    assert "images.csv already exists" in again.err
     filled.execute(
         """
         insert into imgsim.ecco_document (ecco_id) values ('0000000006');

@@ -71,7 +71,7 @@ def test_files_are_not_overwritten_unasked_and_odd_endings_are_told(
     assert imgsim("report", "overlap", "-o", target).code == 0
     again = imgsim("report", "overlap", "-o", target)
     assert again.code == 1
-    assert "is there already" in again.err
+    assert "already exists" in again.err
     assert imgsim("report", "overlap", "-o", target, "--force").code == 0
     assert "cannot tell the format" in imgsim("report", "overlap", "-o", tmp_path / "a.xyz").err
     assert (

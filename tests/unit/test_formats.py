@@ -294,7 +294,7 @@ def test_places_that_cannot_be_written_are_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(ImgsimError, match=reason):
             refuse_existing(folder, ["a.csv"], force=False)
-    with pytest.raises(ImgsimError, match="is there already"):
+    with pytest.raises(ImgsimError, match="already exists"):
         refuse_existing(tmp_path, ["a.csv", "file"], force=False)
     refuse_existing(tmp_path, ["file"], force=True)
 

@@ -74,12 +74,14 @@ class Schedule:
         count = self.in_epoch * self.batch
         aspect = np.log(self.sizes[:, 0] / self.sizes[:, 1])
         chosen = rng.permutation(len(aspect))[:count]
+        # Noise, or pictures would meet the same neighbours in every epoch.
         ordered = chosen[np.argsort(aspect[chosen] + rng.normal(0, 0.2, len(chosen)))]
         batches = np.array_split(ordered, self.in_epoch)
         near = [
             min(SHAPES, key=lambda shape: abs(math.log(shape) - float(np.median(aspect[batch]))))
             for batch in batches
         ]
+        # Mixed again: sorted by shape, the end of every epoch would be all tall pictures.
         order = rng.permutation(len(batches))
         return [batches[i] for i in order], [near[i] for i in order]
 

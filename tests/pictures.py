@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from imgsim.database.connection import Connection
-from imgsim.images import files
+from imgsim.images import files, spelling
 from imgsim.images.files import Found
 
 Pixels = npt.NDArray[np.uint8]
@@ -40,7 +40,13 @@ def add_picture(connection: Connection, path: Path) -> int:
             returning image_id
             """,
             [
-                *(path.stem, found.path, files.digest(found), found.size, found.modified_ns),
+                *(
+                    spelling.composed(path.stem),
+                    found.path,
+                    files.digest(found),
+                    found.size,
+                    found.modified_ns,
+                ),
                 *(*image.size, image.mode, image.format),
             ],
         ).fetchone()

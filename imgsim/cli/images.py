@@ -84,6 +84,8 @@ def ingest(
     from imgsim import ingest as pipeline
     from imgsim.cli import ingested
     from imgsim.cli.progress import ingest_progress, native_libraries_silenced
+    from imgsim.collection import upkeep
+    from imgsim.images.files import roots
 
     with place.connect() as connection:
         options = _options(connection, **given)
@@ -95,6 +97,8 @@ def ingest(
             with native_libraries_silenced(), ingest_progress(paths) as shown:
                 summary = pipeline.ingest(connection, paths, options, shown.files, shown.index)
         ingested.report(summary)
+        if summary.set_aside:
+            ingested.warn_of_skipped(upkeep.in_skipped_folders(connection, sorted(roots(paths))))
         if timings:
             ingested.show_timings(summary)
         ingested.refuse_nothing(summary, paths)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,17 @@ def report(summary: Summary) -> None:
         warn(
             "these names differ only in how accents are written; each is a file of its own: "
             + ", ".join(map(ascii, paths))
+        )
+
+
+def warn_of_skipped(stored: Mapping[str, int]) -> None:
+    """Warns of stored images of folders that are skipped: an earlier version may have taken them."""
+    if stored:
+        folder = next(iter(stored))
+        images = counted(sum(stored.values()), "stored image")
+        warn(
+            f"{images} in {counted(len(stored), 'folder')} that ingest skips, such as {folder}; "
+            "if you did not take them in on purpose: imgsim remove FOLDER"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from imgsim.collection.images import named, rename
 from imgsim.database.connection import Connection
 from imgsim.database.turns import committed, hold_models
 from imgsim.errors import ImgsimError, NotFoundError
+from imgsim.images import kinds
 from imgsim.images.files import LONGEST_PATH, path_from_text, path_text
 from imgsim.images.spelling import Folders
 
@@ -89,6 +91,25 @@ def under_paths(connection: Connection, paths: Sequence[str]) -> list[int]:
         [[path_text(path) for path in paths]],
     )
     return [row[0] for row in rows]
+
+
+def in_skipped_folders(connection: Connection, roots: Sequence[str]) -> dict[str, int]:
+    """Returns how many images are stored of folders that an ingest of these roots skips, by folder.
+
+    They were named by themselves, or taken in by a version that skipped none.
+    """
+    found: Counter[str] = Counter()
+    for root in roots:
+        below = path_text(root).rstrip("/") + "/"
+        rows = connection.execute(
+            "select i.path from imgsim.image i where starts_with(i.path, %s)", [below]
+        )
+        for (path,) in rows:
+            parts = path.removeprefix(below).split("/")[:-1]
+            aside = next((n for n, part in enumerate(parts) if kinds.is_set_aside(part)), None)
+            if aside is not None:
+                found[below + "/".join(parts[: aside + 1])] += 1
+    return dict(found)
 
 
 def missing(connection: Connection) -> list[int]:

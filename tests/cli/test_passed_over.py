@@ -68,6 +68,12 @@ def test_hidden_folders_and_files_are_counted_and_leave_nothing_in_the_store(
     again = imgsim("ingest", tmp_path / "scans" / "._1.png", tmp_path / "scans" / "a" / ".Trash")
     assert again.code == 0
     assert "        2 new\n" in again.err
+    said = imgsim("ingest", tmp_path / "scans").err
+    assert (
+        f"1 stored image in 1 folder that ingest skips, such as {tmp_path}/scans/a/.Trash" in said
+    )
+    assert imgsim("remove", tmp_path / "scans" / "a" / ".Trash", "--yes").code == 0
+    assert "that ingest skips" not in imgsim("ingest", tmp_path / "scans").err
 
 
 def test_a_macs_notes_on_a_file_are_named_for_what_they_are(imgsim: Imgsim, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from imgsim.database.connection import Connection
 from imgsim.images.files import path_from_text, path_text
 from imgsim.similarity import neighbours, pairs
 from tests.conftest import Answer
-from tests.formats import query, read_csv
+from tests.formats import checked_package, query, read_csv
 from tests.reuse import judge, verify
 from tests.vectors import clustered, store
 
@@ -152,6 +152,17 @@ def test_no_csv_of_a_report_holds_a_formula_where_it_is_to_be_safe(
     printed = imgsim("similar", 1, "--format", "csv", "--spreadsheet-safe").out
     (tmp_path / "similar.csv").write_bytes(printed.encode())
     assert formulas(tmp_path / "similar.csv") == []
+
+
+@pytest.mark.usefixtures("hostile")
+def test_every_package_is_one_that_frictionless_calls_valid(imgsim: Imgsim, tmp_path: Path) -> None:
+    for format_ in ("csv", "tsv", "parquet"):
+        for kind, options in EXPORTS.items():
+            chosen = "parquet" if kind == "embeddings" else format_
+            to = ("--format", chosen, "-o", tmp_path / format_, "--force")
+            assert imgsim("export", kind, *options, *to).code == 0
+        resources = checked_package(tmp_path / format_)
+        assert {Path(path).stem for path in resources} >= set(EXPORTS)
 
 
 def commands(group: click.Group, name: str = "") -> Iterator[tuple[str, click.Command]]:

@@ -26,7 +26,7 @@ WIDTHS = [20]
 DEFAULTS = """
     set local maintenance_work_mem = '64MB';
     set local max_parallel_maintenance_workers = 2;
-    create index {table}_hnsw on imgsim.{table} using hnsw (embedding halfvec_cosine_ops)
+    create index {table}_hnsw on imgsim.{table} using hnsw (embedding public.halfvec_cosine_ops)
 """
 
 

@@ -30,7 +30,7 @@ from generate_series(1, {files}) n
 """
 VECTORS = """
 insert into imgsim.embedding_{model} (image_id, embedding)
-select i.image_id, (select array_agg(sin(d)) from generate_series(1, {dimension}) d)::halfvec
+select i.image_id, (select array_agg(sin(d)) from generate_series(1, {dimension}) d)::public.halfvec
 from imgsim.image i
 """
 
@@ -82,7 +82,7 @@ def fill(connection: Connection, scans: Path, files: int) -> None:
         # Vectors that are all the same make no index; an ingest that finds one builds none.
         connection.execute(
             f"create index embedding_{model}_hnsw on imgsim.embedding_{model} "
-            "using hnsw (embedding halfvec_cosine_ops) where image_id = 1".encode()
+            "using hnsw (embedding public.halfvec_cosine_ops) where image_id = 1".encode()
         )
     connection.execute("vacuum analyze")
 

@@ -262,7 +262,7 @@ def test_the_recall_kept_with_lists_of_the_index_is_the_share_of_true_neighbours
     # So few links that the index misses neighbours: the figure has to say so.
     connection.execute(
         "create index embedding_resnet50_hnsw on imgsim.embedding_resnet50 "
-        "using hnsw (embedding halfvec_cosine_ops) with (m = 2, ef_construction = 4)"
+        "using hnsw (embedding public.halfvec_cosine_ops) with (m = 2, ef_construction = 4)"
     )
     connection.execute("set enable_seqscan = off")
     neighbours.bring_up_to_date(connection, [model], 10, method="hnsw")

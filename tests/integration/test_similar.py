@@ -42,7 +42,8 @@ def test_the_hnsw_index_is_used_with_the_search_widened_for_the_call(
         select e.image_id
         from imgsim.embedding_resnet50 e
         where e.image_id <> 7
-        order by e.embedding <=> (array_fill(0.1, array[512])::vector::halfvec), e.image_id
+        order by e.embedding operator(public.<=>)
+            (array_fill(0.1, array[512])::public.vector::public.halfvec), e.image_id
         limit 10
         """
     ).fetchall()

@@ -46,7 +46,7 @@ def report(summary: Summary) -> None:
 
 
 def warn_of_skipped(stored: Mapping[str, int]) -> None:
-    """Warns of stored images of folders that are skipped: an earlier version may have taken them."""
+    """Warns of stored images of folders that are skipped: earlier versions took them in."""
     if stored:
         folder = next(iter(stored))
         images = counted(sum(stored.values()), "stored image")

@@ -64,7 +64,8 @@ def test_similarity_is_that_of_sql_and_numpy(connection: Connection) -> None:
     neighbours.bring_up_to_date(connection, [model], 5)
     rows = connection.execute(
         """
-        select n.image_id, n.other_id, n.similarity, 1 - (a.embedding operator(public.<=>) b.embedding)
+        select n.image_id, n.other_id, n.similarity,
+            1 - (a.embedding operator(public.<=>) b.embedding)
         from imgsim.neighbour n
         join imgsim.embedding_m a on a.image_id = n.image_id
         join imgsim.embedding_m b on b.image_id = n.other_id

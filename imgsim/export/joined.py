@@ -48,8 +48,8 @@ class Step:
 class Joined:
     """An export's rows, the columns that identify one, and what the joins did.
 
-    `without` asks for whatever found no partner: image_id, name, ecco_id, reason. `nodes` and
-    `edges` ask for the rows of a `formats.graphs.Graph`, where there is one.
+    `without` asks for whatever found no partner: image_id, name, ecco_id, reason, path, link.
+    `nodes` and `edges` ask for the rows of a `formats.graphs.Graph`, where there is one.
     """
 
     title: str
@@ -136,10 +136,10 @@ def all_documents(connection: Connection) -> Joined:
         ),
         Query(
             """
-            select w.image_id, w.name, w.ecco_id, w.reason
+            select w.image_id, w.name, w.ecco_id, w.reason, w.path, w.link
             from imgsim.image_without_document w
             union all
-            select null, null, d.ecco_id, 'no image is of this book'
+            select null, null, d.ecco_id, 'no image is of this book', null, null
             from imgsim.document_ecco d
             where d.images = 0
             """
@@ -183,7 +183,8 @@ def all_embeddings(connection: Connection, model: Model) -> Joined:
         Query(
             sql.SQL(
                 """
-                select i.image_id, i.name, i.ecco_id, {} as reason
+                select i.image_id, i.name, i.ecco_id, {} as reason, i.path,
+                    imgsim.file_link(i.path) as link
                 from imgsim.image i
                 where not exists (select from imgsim.{} e where e.image_id = i.image_id)
                 order by i.image_id

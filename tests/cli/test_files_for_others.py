@@ -281,6 +281,10 @@ def test_every_picture_in_an_export_has_its_path_and_a_link(
             if "other_id" in row:
                 assert row["other_path"] == paths[row["other_id"]]
                 assert row["other_link"].startswith("file://")
+    connection.execute("update imgsim.image set ecco_id = null where image_id = 12")
+    assert imgsim("export", "images", "-o", tmp_path / "images.csv").code == 0
+    (without,) = read_csv(tmp_path / "images_without_partner.csv")
+    assert (without["path"], without["link"]) == (paths[12], f"file://{paths[12]}")
     for kind in ("neighbours", "group-members"):
         assert imgsim("export", kind, "-o", tmp_path / f"{kind}.graphml").code == 0
         graph = nx.read_graphml(tmp_path / f"{kind}.graphml")

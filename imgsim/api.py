@@ -67,6 +67,7 @@ class Store:
         from imgsim.ingest import ingest
         from imgsim.ingest.options import Options
 
+        # As the command line does: a store keeps the models it has, a new one gets the two.
         names = [m.name for m in models.stored(self.connection)] or list(models.DEFAULTS)
         wanted = tuple(models.Wanted(name, weights=weights) for name in names)
         return ingest(self.connection, [Path(path) for path in paths], Options(wanted=wanted))

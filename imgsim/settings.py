@@ -135,6 +135,7 @@ def _target(
         return ExternalServer(url, "IMGSIM_DATABASE_URL")
     if named := environ.get("IMGSIM_STORE"):
         return EmbeddedStore(store_folder(named, environ))
+    # Only variables that name a place: PGUSER or PGOPTIONS alone do not mean another server.
     if present := [variable for variable in LIBPQ_VARIABLES if environ.get(variable)]:
         return ExternalServer("", f"the environment ({', '.join(present)})")
     return EmbeddedStore(store_folder("default", environ))

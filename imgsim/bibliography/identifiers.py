@@ -118,7 +118,7 @@ FIRST_PRINTED = 1400
 
 
 def ecco_id(text: str) -> str | None:
-    """The ten digits of an ECCO document's id; None if it is not one.
+    """Returns the ten digits of an ECCO document's id; None if it is not one.
 
     A spreadsheet drops the zeros before a number: seven to nine digits get them back. A power of
     ten counts only where it shows every digit, because Excel rounds what it shows so.
@@ -141,19 +141,20 @@ def _ecco_digits(text: str) -> str | None:
     if _ECCO_ID_GROUPED.fullmatch(text):
         return text.replace(",", "")
     match = _ECCO_ID_POWER.fullmatch(text)
+    # As many digits as the power has: with fewer, Excel has rounded the last ones away.
     if match and len(match[2]) == int(match[3]) >= 6:
         return match[1] + match[2]
     return None
 
 
 def lost_zeros(text: str) -> bool:
-    """Whether an ECCO id is written with fewer digits than its ten."""
+    """Returns whether an ECCO id is written with fewer than its ten digits."""
     digits = _ecco_digits(text)
     return digits is not None and len(digits) < 10
 
 
 def estc_id(text: str) -> str | None:
-    """The short form of an ESTC id, such as `T132339`; None if it is not written like one.
+    """Returns the short form of an ESTC id, such as `T132339`; None if it is not one.
 
     >>> estc_id("(CU-RivES)N30954"), estc_id("T000123"), estc_id("T132339_2")
     ('N30954', 'T123', 'T132339')
@@ -163,7 +164,7 @@ def estc_id(text: str) -> str | None:
 
 
 def whole_number(text: str) -> int | None:
-    """A count as it is written in a table (`320`, `320.0`, `320,0`, `1,024`); None if it is none.
+    """Returns a count as tables write it (`320`, `320.0`, `320,0`, `1,024`); None if it is not one.
 
     >>> whole_number("320,0"), whole_number("1,024"), whole_number("1.024")
     (320, 1024, None)
@@ -176,7 +177,7 @@ def whole_number(text: str) -> int | None:
 
 
 def year(text: str) -> int | None:
-    """A year as catalogues write it; None if it is none, or not known.
+    """Returns a year as catalogues write it; None if it is not one, or not known.
 
     Of a winter in two years, as `1752/3`, the first; a longer run of years is not one year. A Roman
     numeral is read only in its regular form and from 1400 on.
@@ -192,12 +193,13 @@ def year(text: str) -> int | None:
             return int(match[1].replace(",", "")) or None
     if winter := _WINTER.fullmatch(bare):
         first, second = winter.groups()
+        # Only of following years is it one year in two styles; 1752-60 is a run of them.
         return int(first) if int(first[: -len(second)] + second) == int(first) + 1 else None
     return _roman(bare)
 
 
 def is_plain_year(text: str) -> bool:
-    """Whether a year is written as nothing but its number, so that the text tells no more.
+    """Returns whether a year is written as its number only, so that the text says no more.
 
     >>> is_plain_year("1752"), is_plain_year("1752.0"), is_plain_year("1752?")
     (True, True, False)
@@ -206,9 +208,10 @@ def is_plain_year(text: str) -> bool:
 
 
 def _bare_year(text: str) -> str:
-    """The text without what marks a year as supplied, doubtful or approximate."""
+    """Returns the text without what marks a year as supplied, doubtful or approximate."""
     text = text.strip().rstrip(".").strip()
     for opening, closing in ("[]", "()"):
+        # Several pairs enclose parts of the text: what stands between is no longer one year.
         if text.count(opening) <= 1 and text.count(closing) <= 1:
             text = text.removeprefix(opening).replace(f"{closing}", "").strip()
     text = text.removesuffix("?").strip()
@@ -224,4 +227,5 @@ def _roman(text: str) -> int | None:
         -digit if digit < following else digit
         for digit, following in zip(digits, [*digits[1:], 0], strict=True)
     )
+    # Before it, letters such as MIX are words.
     return number if number >= FIRST_PRINTED else None

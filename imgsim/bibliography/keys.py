@@ -45,14 +45,14 @@ class Joins:
 
     @property
     def better(self) -> dict[str, int]:
-        """The forms in which more keys would name something than do now."""
+        """Returns the forms in which more keys would name something than do now."""
         return {
             form: count for form, count in self.rewritten.items() if count > self.as_they_are[form]
         }
 
 
 def written_as(text: str, form: str) -> str:
-    """A key as `form` is written in the store; unchanged where it cannot be one.
+    """Returns a key as `form` is written in the store; unchanged if it cannot be one.
 
     >>> written_as("plates/i_b_003-500.jpg", "name"), written_as("1700104", "book")
     ('i_b_003-500', '0001700104')
@@ -106,6 +106,7 @@ def joins_of(connection: Connection, table: sql.Identifier, key: str) -> Joins:
             sql.SQL("select distinct {0} from {1} where {0} is not null").format(column, table)
         )
     ]
+    # Written by Python, and joined by the database: one place knows how ids are written.
     with connection.cursor().copy("copy pg_temp.key_form from stdin") as copy:
         for text in keys:
             for form in FORMS:

@@ -26,6 +26,7 @@ from imgsim.cli.place import Place
 from imgsim.version import __version__
 
 
+# Commands import what they need when they run: `imgsim --help` does not wait for torch.
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Begin with `imgsim demo`. The same questions can be asked in SQL: `imgsim psql`.",

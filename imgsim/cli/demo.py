@@ -108,7 +108,7 @@ def _verify(connection: Connection) -> None:
     verified = verification.verify(connection, candidates, on_progress=progress_line("  "))
     groups.build(connection)
     compared = counted(sum(verified.relations.values()), "pair")
-    say(f"   {compared} compared, {verified.done:,} compared before")
+    say(f"   {compared} compared, {verified.done:,} before")
 
 
 def _show(connection: Connection, place: Place) -> None:

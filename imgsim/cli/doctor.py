@@ -1,4 +1,4 @@
-"""`imgsim doctor`: what is there, what is not, and the next step for each."""
+"""`imgsim doctor`: what is there, what is missing, and the next step for each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def doctor(place: Place, mend: bool) -> int:
     from imgsim import doctor
     from imgsim.wording import counted
 
-    if mend:
+    if mend:  # first, so that what is examined is the store as it is left
         with place.connect() as connection:
             gone = doctor.mend(connection)
         say(

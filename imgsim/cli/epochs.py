@@ -9,6 +9,7 @@ from imgsim.cli.progress import Line, Pace
 from imgsim.networks.training import Reader
 from imgsim.networks.training.gathering import Gathered
 from imgsim.networks.training.loop import Epoch, State
+from imgsim.wording import counted
 
 
 class Shown(Reader):
@@ -19,11 +20,11 @@ class Shown(Reader):
 
     def read(self, done: int) -> None:
         """Shows how many files have been read."""
-        self._line.passing(f"reading the pictures: {done:,} files")
+        self._line.passing(f"reading the pictures: {counted(done, 'file')}")
 
     def gathered(self, gathered: Gathered) -> None:
         """Says how many different pictures were read, and what was skipped."""
-        self._line.lasting(f"{len(gathered.pictures.ink):,} different pictures")
+        self._line.lasting(counted(len(gathered.pictures.ink), "different picture"))
         if gathered.equal:
             say(f"{gathered.equal:>9,} equal to one of these, skipped")
         for reason, count in Counter(item.reason for item in gathered.refused).most_common(10):
@@ -49,4 +50,6 @@ class Shown(Reader):
 
     def memory(self, batch: int) -> None:
         """Warns that steps have fewer pictures from now on, because the memory was too small."""
-        warn(f"not enough memory for this batch: continuing with {batch} pictures a step")
+        warn(
+            f"not enough memory for this batch: continuing with {counted(batch, 'picture')} a step"
+        )

@@ -29,10 +29,10 @@ def list_(place: Place, format_: str, spreadsheet_safe: bool) -> None:
 
     In psql: select * from imgsim.model_status();
     """
-    from imgsim.database.connection import table
+    from imgsim.networks import models
 
     with place.connect() as connection:
-        answer = table(connection, "select * from imgsim.model_status()", {})
+        answer = models.status(connection)
     if not answer.rows and format_ == "table":
         say("no models yet; `imgsim ingest` adds resnet18 and resnet50, `imgsim model add` others")
     else:
@@ -90,7 +90,7 @@ def remove(place: Place, name: str, yes: bool) -> None:
         found = models.named(connection, name)
         if not yes:
             confirm(f"Remove {found.name}, its vectors and its neighbour lists?")
-        connection.execute("select imgsim.remove_model(%s)", [found.name])
+        models.remove(connection, found)
     say(f"{name} removed")
 
 

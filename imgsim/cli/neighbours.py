@@ -66,7 +66,7 @@ def fill(
     method: str = "exact",
     device: str = "cpu",
 ) -> dict[str, int]:
-    """Bring neighbour lists up to date, with progress."""
+    """Brings neighbour lists up to date, with progress."""
     from imgsim.similarity import neighbours as lists
 
     return lists.bring_up_to_date(
@@ -76,5 +76,5 @@ def fill(
         progress_line("neighbours of"),
         method,
         multiplied_on(device),
-        may_be_old=False,
+        may_be_old=False,  # here they are the purpose: a reader is refused, not left with old ones
     )

@@ -63,22 +63,23 @@ HEADINGS = {
 
 
 def printable(text: str) -> str:
-    """Text with its control characters written out: a file's name may hold any."""
+    """Returns text with its control characters written out: a file's name may hold any."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def say(text: str = "") -> None:
-    """A line for the reader, on standard error, so that it never gets into a pipe."""
+    """Says a line to the reader, on standard error, so that it never gets into a pipe."""
     click.echo("\n".join(map(printable, text.split("\n"))), err=True)
 
 
 def _label(text: str, colour: str) -> None:
+    # https://no-color.org: set to anything but nothing.
     plain = bool(os.environ.get("NO_COLOR"))
     click.secho(text, fg=colour, bold=True, nl=False, err=True, color=False if plain else None)
 
 
 def complain(message: str, hint: str = "") -> None:
-    """An error, and what to do about it."""
+    """Says what went wrong, and what to do about it."""
     _label("error: ", "red")
     say(printable(message))
     if hint:
@@ -86,7 +87,7 @@ def complain(message: str, hint: str = "") -> None:
 
 
 def warn(message: str) -> None:
-    """Something that the reader must know to read the answer rightly."""
+    """Says what the reader must know to read the answer rightly."""
     _label("note: ", "yellow")
     say(printable(message))
 
@@ -158,7 +159,7 @@ def deliver(
     """Prints an answer, or writes it whole into a file.
 
     Raises:
-        ImgsimError: the file is there already or cannot be written, or the format needs a file.
+        ImgsimError: the file exists already or cannot be written, or the format needs a file.
     """
     if output is None:
         if format_ == "parquet":
@@ -219,7 +220,7 @@ def _markdown(table: Table) -> str:
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-    """Print a table for reading: as wide as the terminal, or as it needs to be in a file."""
+    """Prints a table for reading: as wide as the terminal, or as it needs to be in a file."""
     _print_table(sys.stdout, columns, rows, title)
 
 
@@ -252,6 +253,7 @@ def _print_table(
             width=fitted[index],
         )
     for row in cells:
+        # As Text: a title in square brackets would be read as rich's markup.
         drawn.add_row(*(Text(cell) for cell in row[:shown]))
     console.print(drawn)
     if shown < len(columns):
@@ -266,15 +268,16 @@ def _tells(rows: Sequence[Sequence[object]], index: int) -> bool:
 
 
 def _widths(column: str, cells: Sequence[str]) -> tuple[int, int]:
-    """The least and the full width of a column: only long text may be shortened."""
+    """Returns the least and the full width of a column: only long text may be shortened."""
     heading = len(HEADINGS.get(column, column))
     full = max([heading, *map(len, cells)])
     return (max(heading, min(full, SHORTENED)) if column in LONG_TEXT else full), full
 
 
 def _fitted(widths: Sequence[tuple[int, int]], console: int) -> list[int]:
-    """The widths of the columns that can be shown, from the first; long text gives way, then the
-    last columns do. Two are always shown.
+    """Returns the widths of the columns that can be shown, from the first.
+
+    Long text is shortened first, then the last columns are dropped; two are always shown.
     """
     room = console - 2
     kept = len(widths)
@@ -282,6 +285,7 @@ def _fitted(widths: Sequence[tuple[int, int]], console: int) -> list[int]:
         kept -= 1
     fitted = [full for _, full in widths[:kept]]
     excess = sum(width + COLUMN_GAP for width in fitted) - COLUMN_GAP - room
+    # The widest first: it loses the smallest share of itself.
     for index, (least, full) in sorted(enumerate(widths[:kept]), key=lambda item: -item[1][1]):
         given = min(max(excess, 0), full - least)
         fitted[index] -= given

@@ -85,7 +85,7 @@ model_option = click.option(
 
 
 def threshold_option(default: float | None) -> Callable[[Command], Command]:
-    """How similar a picture must be to be shown."""
+    """Adds the option: how similar a picture must be to be shown."""
     return click.option(
         "--threshold",
         type=Similarity(-1, 1),
@@ -218,7 +218,7 @@ def timeline(place: Place, /, image: str, paper: Paper, **given: Any) -> None:
 @paper("double")
 @pass_place
 def overlay(place: Place, /, image: str, other: str, paper: Paper, **given: Any) -> None:
-    """Two pictures laid upon each other: one red, one cyan, and black where both have ink.
+    """Two pictures laid over each other: one red, one cyan, and black where both have ink.
 
     Also their matches, where their lines differ, and what they are to each other. Each is a stored
     picture's name, path or id, or any image file. Nothing is stored: that is what imgsim verify
@@ -272,7 +272,7 @@ def _draw(
     of_groups: bool = False,
     **given: Any,
 ) -> None:
-    """Draw one figure and write it; the file is seen to before any work is done."""
+    """Draws one figure and writes it; the file's place is checked before any work is done."""
     from imgsim import plots
     from imgsim.plots import figures
 

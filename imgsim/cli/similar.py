@@ -90,14 +90,14 @@ def similar(
 
 
 def _stacked(answers: dict[str, Table]) -> Table:
-    """All answers below each other, the model in the first column."""
+    """Returns all answers below each other, with the model in the first column."""
     first = next(iter(answers.values()))
     rows = [(name, *row) for name, answer in answers.items() for row in answer.rows]
     return replace(first, columns=("model", *first.columns), rows=rows)
 
 
 def _side_by_side(answers: dict[str, Table]) -> Table:
-    """A row per rank, and for each model the name and the similarity it puts there."""
+    """Returns a row for each rank, with the name and similarity that each model puts there."""
     first = next(iter(answers.values()))
     columns = ["rank"]
     at_name, at_score = first.columns.index("name"), first.columns.index("similarity")

@@ -12,6 +12,7 @@ from imgsim.cli.output import say, show, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
 from imgsim.settings import NEIGHBOURS
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
@@ -142,8 +143,8 @@ def _summarise(connection: Connection, verified: Verified) -> None:
         say("no pairs to verify: take pictures in first with imgsim ingest FOLDER")
         return
     judged = sum(verified.relations.values())
-    already = f", {verified.done:,} were verified already" if verified.done else ""
-    say(f"{judged:,} pairs verified{already}")
+    already = f", {verified.done:,} verified before" if verified.done else ""
+    say(f"{counted(judged, 'pair')} verified{already}")
     for name, reason in list(verified.unreadable.items())[:SHOWN]:
         warn(f"{name} cannot be read: {reason}; its pairs are undecided")
     if len(verified.unreadable) > SHOWN:
@@ -152,5 +153,5 @@ def _summarise(connection: Connection, verified: Verified) -> None:
     if rows:
         show(Table(("relation", "pairs"), list(rows)), "table")
         if verified.mirrored:
-            say(f"{verified.mirrored:,} of those of one block are mirrored")
+            say(f"mirrored, of those from one block: {verified.mirrored:,}")
         say("groups of re-use: imgsim group")

@@ -54,7 +54,7 @@ def as_text(value: object) -> object:
 
 
 def with_text(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[Row]:
-    """The rows, those values written out that CSV and XML have no type for."""
+    """Yields the rows, with values written out that CSV and XML have no type for."""
     plain = ("string", "integer", "number")
     special = [index for index, column in enumerate(columns) if column.type not in plain]
     if not special:
@@ -68,7 +68,7 @@ def with_text(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[Row]:
 
 
 class Counted:
-    """Passes rows on, and counts them in `rows`."""
+    """Passes rows on while they stream, and counts them in `rows`."""
 
     def __init__(self, rows: Iterable[Row], seen: Callable[[Row], None] | None = None) -> None:
         self._source = rows

@@ -41,7 +41,7 @@ class Resource:
 
 
 def describe(resources: Sequence[Resource], folder: Path, created: str) -> str:
-    """The text of `datapackage.json` for the resources, after those that `folder` has already.
+    """Returns the text of `datapackage.json`: the resources, after those that `folder` has already.
 
     Raises:
         ImgsimError: the descriptor there was not written by imgsim, and would be lost.
@@ -51,6 +51,7 @@ def describe(resources: Sequence[Resource], folder: Path, created: str) -> str:
     kept = [
         old
         for old in _described(folder / NAME)
+        # A file that was deleted since must not stay described.
         if old.get("path") not in paths and (folder / str(old.get("path"))).is_file()
     ]
     names = {old.get("name") for old in kept}
@@ -76,7 +77,7 @@ def _described(file: Path) -> list[dict[str, object]]:
         package = None
     if not isinstance(package, dict) or package.get("name") != "imgsim-export":
         raise ImgsimError(
-            f"{file} is there already, and imgsim did not write it", "give another --output"
+            f"{file} exists already, and imgsim did not write it", "give another --output"
         )
     return [resource for resource in package["resources"] if isinstance(resource, dict)]
 

@@ -15,7 +15,7 @@ Record = dict[str, object]
 
 
 def looks_like_json(path: Path) -> bool:
-    """Whether a file is JSON by its ending, or begins with an object or a list of objects."""
+    """Returns whether a file is JSON by its ending, or by its first characters."""
     if path.suffix.lower() in ENDINGS:
         return True
     with path.open("rb") as file:
@@ -49,7 +49,7 @@ def read_records(path: Path) -> tuple[str, list[tuple[int, Record]]]:
 
 
 def _lines(path: Path, text: str, reason: Exception) -> Iterator[tuple[int, Record]]:
-    """The objects of JSON Lines; `reason` says why the text is not one JSON document."""
+    """Yields the objects of JSON Lines; `reason` says why the text is not one JSON document."""
     # Not str.splitlines, which also breaks at marks that may stand inside a string.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -57,10 +57,11 @@ def _lines(path: Path, text: str, reason: Exception) -> Iterator[tuple[int, Reco
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as exc:
+            # In the first line it may be neither: then what is wrong with the whole says more.
             told = reason if number == 1 else f"line {number}: {exc}"
             raise ImgsimError(
                 f"cannot read {path}: it is JSON, but damaged or cut off ({told})",
-                "see that it was written to its end",
+                "check that it was written to its end",
             ) from exc
         if not isinstance(record, dict):
             raise _no_rows(path, f"line {number} is not an object")
@@ -68,13 +69,13 @@ def _lines(path: Path, text: str, reason: Exception) -> Iterator[tuple[int, Reco
 
 
 def columns_of(records: list[tuple[int, Record]]) -> list[str]:
-    """Every name that an object has, in the order in which they are met."""
+    """Returns every name that an object has, in the order in which they are met."""
     return list(dict.fromkeys(name for _, record in records for name in record))
 
 
 def text_of(value: object) -> str | None:
-    """A value as it would stand in a CSV file; null and NaN as None."""
-    if value is None or value != value:
+    """Returns a value as a CSV file would have it; null and NaN as None."""
+    if value is None or value != value:  # only NaN differs from itself
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -84,7 +85,7 @@ def text_of(value: object) -> str | None:
 
 
 def _is_row(record: Record) -> bool:
-    """Whether an object is a row, and not a table written column by column."""
+    """Returns whether an object is a row, and not a table written column by column."""
     return not any(isinstance(value, dict | list) for value in record.values())
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgsim.errors import ImgsimError
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -112,14 +113,14 @@ def _rows(
 def _notes(merged: int, uncalculated: int, errors: int) -> list[str]:
     notes = []
     if merged:
-        notes.append(f"{merged:,} merged cells: each holds the value of the topmost")
+        notes.append(f"{counted(merged, 'merged cell')}: each has the value of the topmost")
     if uncalculated:
         notes.append(
-            f"{uncalculated:,} cells hold formulas without a result, read as blank: "
+            f"{counted(uncalculated, 'formula')} without a result, read as blank: "
             "open the workbook in a spreadsheet and save it"
         )
     if errors:
-        notes.append(f"{errors:,} cells show an error such as #REF!, read as blank")
+        notes.append(f"{counted(errors, 'cell')} with an error such as #REF!, read as blank")
     return notes
 
 

@@ -240,7 +240,7 @@ def _filled(architecture: str, weights: Weights) -> nn.Module:
         example = (missing or unfit)[0]
         raise WeightsError(
             f"{weights.file} does not hold weights of {architecture}: "
-            f"{len(missing)} layers missing, {len(unfit)} of another shape (such as {example})",
+            f"layers missing: {len(missing)}, of another shape: {len(unfit)} (such as {example})",
             "check that --model and --weights belong together",
         )
     fitting = {k: v for k, v in state.items() if k in expected and expected[k].shape == v.shape}
@@ -345,7 +345,5 @@ def _dimension(features: nn.Module, channels: int, architecture: str) -> int:
     with torch.inference_mode():
         output = features(torch.zeros(1, channels, 224, 224))
     if output.ndim != 2:
-        raise NotFoundError(
-            f"{architecture} does not give a vector for each image", "use another architecture"
-        )
+        raise NotFoundError(f"{architecture} does not end in a vector", "use another architecture")
     return int(output.shape[1])

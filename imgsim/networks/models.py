@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from imgsim.database.connection import Connection
+from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
 from imgsim.networks import bundled
 from imgsim.settings import PRETRAINED, UNTRAINED
+from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.networks.architectures import Network
@@ -107,7 +108,7 @@ def chosen_pair(connection: Connection, names: Sequence[str]) -> tuple[Model, Mo
     """
     if names:
         if len(names) != 2:
-            raise ImgsimError(f"cannot compare {len(names)} models", "name two")
+            raise ImgsimError(f"cannot compare {counted(len(names), 'model')}", "name two")
         return named(connection, names[0]), named(connection, names[1])
     first, second = _default(connection, 1), _default(connection, 2)
     if first == second:
@@ -168,6 +169,16 @@ def network_of(model: Model, weights: str | None = None) -> Network:
             f"imgsim model add {model.architecture} --name OTHER --weights …",
         )
     return network
+
+
+def status(connection: Connection) -> Table:
+    """Returns the models, and the state of their vectors, index and neighbour lists."""
+    return table(connection, "select * from imgsim.model_status()")
+
+
+def remove(connection: Connection, model: Model) -> None:
+    """Removes a model with its vectors, index, neighbour lists and pairs."""
+    connection.execute("select imgsim.remove_model(%s)", [model.name])
 
 
 def check_new(connection: Connection, name: str) -> None:

@@ -25,7 +25,7 @@ SCALE = "viridis"
 
 @dataclass(frozen=True)
 class Classes:
-    """A number for each image (nan where nothing is known of it), and its colours.
+    """A number for each image of which something is known, and its colour.
 
     `labels` name the numbers 0, 1, …; without labels, the numbers are drawn on a scale.
     """
@@ -38,11 +38,12 @@ class Classes:
     @property
     def cell_rule(self) -> str:
         """Returns how a cell with several images is coloured, in words."""
+        # A mean of categories is no category, and that of decades no decade.
         return "the commonest" if self.labels else "the median"
 
     @property
     def of_cell(self) -> Callable[[Values], float]:
-        """Returns the number of a cell from those of its images; nan if nothing is known of any."""
+        """Returns the number of a cell from those of its images; -1 if nothing is known of any."""
         return _commonest if self.labels else _middle
 
     def numbers(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -54,7 +55,7 @@ class Classes:
     ) -> Iterator[tuple[npt.NDArray[np.bool_], object]]:
         """Yields which images to draw in which colours, those of which nothing is known first."""
         unknown = numbers < 0
-        yield unknown, PALE
+        yield unknown, PALE  # first, so that they do not cover what is known
         yield ~unknown, self.colour_map(self.norm(numbers[~unknown]))
 
     def legend(self, page: Page, y: float) -> float:

@@ -169,7 +169,7 @@ def group(
     if not GROUP_ID.fullmatch(group_id):
         raise NotFoundError(
             f"there is no group {group_id!r}: groups are numbered",
-            "see which there are: imgsim report groups",
+            "list the groups: imgsim report groups",
         )
     return Drawn(
         plots.draw_group(plots.gather_group(connection, int(group_id), at_most), width), ()

@@ -47,7 +47,7 @@ def draw_grid(rankings: Sequence[Ranking], width: str = "double") -> Drawing:
     models = [ranking.model for ranking in rankings]
     y = page.heading(
         f"The pictures most like {rankings[0].query.name}",
-        ["Rank and cosine similarity; the picture asked for has a black frame"],
+        ["Rank and cosine similarity; the query has a black frame"],
         models,
     )
     for ranking in rankings:

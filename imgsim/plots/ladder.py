@@ -79,9 +79,10 @@ def gather_ladder(
     total = len(vectors.ids)
     if total < 2:
         raise ImgsimError(
-            f"{model.name} has vectors of {total} images, and a pair takes two",
+            f"cannot pair images of {model.name}: it has vectors of {counted(total, 'image')}",
             f"add pictures first: imgsim ingest --model {model.name} FOLDER",
         )
+    # Of 100,000 images all pairs would be five thousand million; a sample shows as much.
     rows = np.sort(np.random.default_rng(seed).permutation(total)[:SAMPLE])
     found = [_apart(near, pairs) for near in _nearest_to(vectors, rows, rungs)]
     ids = {index for near in found for i, j, _ in near for index in (i, j)}
@@ -106,6 +107,7 @@ def _nearest_to(
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]
         products = columns[block] @ columns.T
+        # Not a number sorts last: no image is paired with itself, whatever the score.
         products[np.arange(len(block)), block] = np.nan
         for kept, score in zip(best, rungs, strict=True):
             off = np.abs(products - score).ravel()
@@ -118,7 +120,9 @@ def _nearest_to(
         [
             (i, j, similarity)
             for (i, j), similarity in sorted(
-                kept.items(), key=lambda item: (round(abs(item[1] - score), 6), item[0])
+                # Rounded: products differ in the last digits from machine to machine.
+                kept.items(),
+                key=lambda item: (round(abs(item[1] - score), 6), item[0]),
             )
         ]
         for kept, score in zip(best, rungs, strict=True)

@@ -169,6 +169,7 @@ def cautions(answer: Table) -> list[str]:
     counts = {
         row[at["score"]]: (row[at["labelled"]], row[at["labelled_same"]]) for row in answer.rows
     }
+    # Each score has its own count, of the pairs for which it is known.
     labelled, same = max(counts.values(), default=(0, 0))
     said = []
     if min(same, labelled - same) < FEW:

@@ -15,6 +15,7 @@ from imgsim.reuse import pair_files
 from imgsim.reuse.pair_files import NamedPair, PairFile
 from imgsim.reuse.verdicts import GIVEN, VERDICTS, Given, columns_of, insert, scholar, verdict_meant
 
+# A day: a date alone is midnight UTC, and it is tomorrow elsewhere.
 CLOCKS_DIFFER = datetime.timedelta(days=1)
 
 
@@ -96,6 +97,7 @@ def _moment(text: str) -> datetime.datetime | None:
         read = datetime.datetime.fromisoformat(text)
     except ValueError:
         return None
+    # In the future it would count before everything its scholar says until then.
     moment = read if read.tzinfo else read.replace(tzinfo=datetime.UTC)
     return moment if moment <= datetime.datetime.now(datetime.UTC) + CLOCKS_DIFFER else None
 

@@ -102,6 +102,7 @@ def record(
     who = scholar() if by is None else by.strip()
     if not who:
         raise ImgsimError("the name of the scholar is empty", "give --by NAME")
+    # The order in which every table of pairs has its two: a pair is one row, however it is named.
     least, greatest = sorted(search.stored_image(connection, text) for text in (image, other))
     if least == greatest:
         raise ImgsimError(f"{image} and {other} are the same image", "give two different ones")
@@ -111,6 +112,7 @@ def record(
         names = _names(connection, (least, greatest))
         before = _current(connection, given)
         mine = before.pop(who, None)
+        # Said twice it would be two rows that look like two opinions.
         added = mine is None or mine[0] != said or given.note not in (None, mine[1])
         if added:
             insert(connection, [given])
@@ -208,6 +210,7 @@ def insert(connection: Connection, verdicts: Sequence[Given]) -> int:
                 and v.note is not distinct from g.note
                 and (g.at is null or v.at = g.at)
         )
+        -- Of two of one moment the later row counts, by its id.
         order by g.line
         """,  # noqa: S608
         columns_of(verdicts),

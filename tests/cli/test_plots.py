@@ -94,7 +94,7 @@ def test_untrained_networks_are_named_in_figure_and_message(
     connection.execute("update imgsim.model set weights = 'untrained' where name = 'm'")
     answer = imgsim("plot", "grid", "image 1", "--model", "m", "-o", "grid.svg")
     assert "m is untrained: its similarities are meaningless" in answer.err
-    assert "UNTRAINED: the scores of m mean nothing" in (tmp_path / "grid.svg").read_text()
+    assert "UNTRAINED: the scores of m are meaningless" in (tmp_path / "grid.svg").read_text()
 
 
 def test_umap_without_its_package_says_how_to_get_it(

@@ -73,7 +73,7 @@ def test_pairs_of_a_file_are_verified_and_rows_that_cannot_be_used_are_told(
     ).fetchall()
     assert rows == [("one", "two", "same block"), ("one", "other", "unrelated")]
     again = imgsim("verify", "--pairs", "pairs.csv")
-    assert "0 pairs verified, 2 were verified already" in again.err
+    assert "0 pairs verified, 2 verified before" in again.err
 
 
 def test_a_file_without_the_columns_is_refused_with_what_they_are(

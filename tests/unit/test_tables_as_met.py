@@ -144,7 +144,7 @@ def test_merged_cells_errors_and_formulas_never_calculated_are_told(tmp_path: Pa
     workbook.save(tmp_path / "t.xlsx")
     file = open_table(tmp_path / "t.xlsx")
     assert [row.values for row in file.rows(Tally())] == [("1", "A", None), ("2", "A", None)]
-    for words in ("1 merged cells", "1 cells hold formulas", "1 cells show an error"):
+    for words in ("1 merged cell:", "1 formula without", "1 cell with an error"):
         assert any(words in note for note in file.notes), file.notes
 
 

@@ -57,8 +57,10 @@ def save(figure: Figure, path: Path, title: str = "") -> None:
         ) from exc
     try:
         with os.fdopen(descriptor, "wb") as file, style.settings(), warnings.catch_warnings():
+            # A title may hold any script; the bundled font draws a box for what it lacks.
             warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
             figure.savefig(file, format=kind, dpi=style.DPI, metadata=_metadata(kind, title))
+        # mkstemp makes files for their owner alone; a figure is as public as any other file.
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
@@ -81,6 +83,6 @@ def _file_name(text: str) -> str:
 
 
 def _umask() -> int:
-    current = os.umask(0)
+    current = os.umask(0)  # there is no way to read it but to set it
     os.umask(current)
     return current

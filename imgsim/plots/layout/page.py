@@ -50,6 +50,7 @@ class Page:
         self.figure = style.drawing(width, width)
         self.paper = self.figure.add_axes((0.0, 0.0, 1.0, 1.0), label="paper")
         self.paper.set_axis_off()
+        # Or matplotlib would fit the axes to what is drawn, and millimetres would be none.
         self.paper.set_autoscale_on(False)
         self.height = width
         self._measure()
@@ -61,6 +62,7 @@ class Page:
     def finish(self, height: float) -> style.Drawing:
         """Returns the figure, cut to a height."""
         self.height = height
+        # forward=False: there is no window to resize.
         self.figure.set_size_inches(
             self.width / style.MM_PER_INCH, height / style.MM_PER_INCH, forward=False
         )
@@ -135,7 +137,7 @@ class Page:
                 zorder=3,
             )
             drawn.set_gid(f"picture {lettering.clean(name)}")
-        self._measure()
+        self._measure()  # imshow sets the limits of the axes to those of its image
         self.paper.add_patch(
             Rectangle(
                 (box.x, box.y),

@@ -62,12 +62,12 @@ SETTINGS: dict[Any, Any] = {
     "ytick.major.width": 0.6,
     "lines.linewidth": 1.0,
     "legend.frameon": False,
-    "image.composite_image": False,
+    "image.composite_image": False,  # or pictures in SVG and PDF melt into one bitmap
     "text.hinting": "no_hinting",  # as wide at every resolution
     "text.parse_math": False,  # a title may hold a dollar sign
-    "pdf.fonttype": 42,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "imgsim",
+    "pdf.fonttype": 42,  # TrueType: journals refuse the default, Type 3
+    "svg.fonttype": "none",  # text that can be searched and edited, not outlines
+    "svg.hashsalt": "imgsim",  # ids are random otherwise, and the file another each time
 }
 
 
@@ -108,6 +108,7 @@ def styled(function: Callable[Arguments, Returned]) -> Callable[Arguments, Retur
 
 def drawing(width: float, height: float) -> Drawing:
     """Returns an empty figure; width and height in millimetres."""
+    # Not by pyplot, which keeps every figure and wants a backend of the user's.
     figure = Drawing(figsize=(width / MM_PER_INCH, height / MM_PER_INCH), dpi=SCREEN_DPI)
     FigureCanvasAgg(figure)
     return figure
@@ -126,4 +127,4 @@ def is_untrained(model: Model) -> bool:
 def caveat(models: Sequence[Model]) -> str:
     """Returns a warning of models with random weights; empty if there are none."""
     names = [model.name for model in models if is_untrained(model)]
-    return f"UNTRAINED: the scores of {' and '.join(names)} mean nothing" if names else ""
+    return f"UNTRAINED: the scores of {' and '.join(names)} are meaningless" if names else ""

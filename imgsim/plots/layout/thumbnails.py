@@ -43,5 +43,6 @@ def read_whole(illustration: Illustration, draft_size: DraftSize | None = None) 
 
 def _draft(width: int, height: int, pixels: int) -> tuple[int, int]:
     """Returns the size that a JPEG need not exceed for a thumbnail of some pixels."""
+    # Twice as large as needed: a JPEG is drafted in powers of two, and LANCZOS wants some spare.
     share = min(1.0, 2 * pixels / max(width, height))
     return max(1, round(width * share)), max(1, round(height * share))

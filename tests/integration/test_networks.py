@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -31,11 +32,23 @@ Draw = Callable[..., Image.Image]
 CPU = torch.device("cpu")
 
 
-def plain(architecture: str, pixels: np.ndarray) -> np.ndarray:
-    """The pooled feature of a ResNet, by torchvision's own modules called one after the other."""
+@functools.cache
+def torchvisions(architecture: str) -> nn.Module:
+    """Torchvision's network with the weights of the seed; drawing them takes the most time here."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(architectures.SEED)
-        network = torchvision.models.get_model(architecture, weights=None).eval()
+        return cast(nn.Module, torchvision.models.get_model(architecture, weights=None)).eval()
+
+
+@functools.cache
+def untrained(architecture: str) -> architectures.Network:
+    """Our network with those weights, for tests that leave it as it is."""
+    return architectures.load(architecture, UNTRAINED)
+
+
+def plain(architecture: str, pixels: np.ndarray) -> np.ndarray:
+    """The pooled feature of a ResNet, by torchvision's own modules called one after the other."""
+    network = torchvisions(architecture)
     rgb = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels.copy()
     batch = torchvision.transforms.functional.to_tensor(rgb)
     batch = torchvision.transforms.functional.normalize(batch, IMAGENET_MEAN, IMAGENET_DEVIATION)
@@ -54,7 +67,7 @@ def test_vectors_are_those_of_plain_torchvision(
     architecture: str, dimension: int, mode: str, draw: Draw
 ) -> None:
     pixels = [prepare("fit", draw(seed, (300, 200), mode)) for seed in range(3)]
-    network = architectures.load(architecture, UNTRAINED)
+    network = untrained(architecture)
     vectors = Embedder({"m": network}, CPU).embed(pixels, ["m"])["m"]
     assert vectors.shape == (3, dimension)
     for vector, own in zip(vectors, pixels, strict=True):
@@ -85,7 +98,7 @@ def test_every_fast_way_stays_close_to_the_plain_one(
     architecture: str, precision: torch.dtype, mode: str, draw: Draw
 ) -> None:
     pixels = [prepare("fit", draw(seed, (300, 200), mode)) for seed in range(3)]
-    network = architectures.load(architecture, UNTRAINED)
+    network = untrained(architecture)
     exact = np.array([plain(architecture, own) for own in pixels])
     fast = Embedder({"m": network}, CPU, precision).embed(pixels, ["m"])["m"]
     assert (exact * fast).sum(axis=1).min() >= 0.9999
@@ -114,7 +127,7 @@ def test_where_compiling_fails_or_gains_nothing_the_network_goes_on_as_it_was(
     draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = [prepare("fit", draw(seed, (300, 200))) for seed in range(3)]
-    network = architectures.load("resnet18", UNTRAINED)
+    network = untrained("resnet18")
     exact = Embedder({"m": network}, CPU).embed(pixels, ["m"])["m"]
 
     def refuse(*arguments: object, **options: object) -> None:
@@ -145,7 +158,7 @@ def test_a_batch_too_large_for_the_memory_is_halved(
     draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = [prepare("square", draw(seed)) for seed in range(5)]
-    embedder = Embedder({"m": architectures.load("resnet18", UNTRAINED)}, CPU)
+    embedder = Embedder({"m": untrained("resnet18")}, CPU)
     whole = embedder.embed(pixels, ["m"])["m"]
     forward = embedder._forwards["m"]
 
@@ -170,7 +183,7 @@ def test_streams_share_the_cores_and_leave_the_threads_of_others_alone() -> None
 
 def test_a_picture_gets_the_same_vector_in_any_batch(draw: Draw) -> None:
     pixels = [prepare("square", draw(seed)) for seed in range(9)]
-    embedder = Embedder({"m": architectures.load("resnet18", UNTRAINED)}, CPU)
+    embedder = Embedder({"m": untrained("resnet18")}, CPU)
     together = embedder.embed(pixels, ["m"])["m"]
     for number in (0, 8):
         alone = embedder.embed([pixels[number]], ["m"])["m"]
@@ -429,12 +442,13 @@ def test_a_model_has_a_table_and_an_index_of_its_own(connection: Connection) -> 
     assert model.embedding_table == "embedding_shuffle_0_5"
     row = connection.execute(
         """
-        select format_type(a.atttypid, a.atttypmod), a.attstorage
+        select t.typname, a.atttypmod, a.attstorage
         from pg_attribute a
+        join pg_type t on t.oid = a.atttypid
         where a.attrelid = 'imgsim.embedding_shuffle_0_5'::regclass and a.attname = 'embedding'
         """
     ).fetchone()
-    assert row == ("halfvec(1024)", "p")
+    assert row == ("halfvec", 1024, "p")
     connection.execute("select imgsim.remove_model('shuffle-0.5')")
     assert models.stored(connection) == []
     assert connection.execute("select to_regclass('imgsim.embedding_shuffle_0_5')").fetchone() == (

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    Batches = tuple[list[npt.NDArray[np.intp]], list[float]]
 
 GROWING = (0.55, 0.9, 1.0)
 """Up to which shares of the steps impressions have the first, the second and the third side: small
@@ -43,6 +45,8 @@ class Schedule:
     sides: tuple[int, int, int]
     rate: float
     seed: int
+    # Of the epoch at hand only: all of its steps are found from one draw.
+    _drawn: dict[int, Batches] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def in_epoch(self) -> int:
@@ -68,8 +72,14 @@ class Schedule:
             return self.rate * share / WARMING
         return self.rate * (1 + math.cos(math.pi * (share - WARMING) / (1 - WARMING))) / 2
 
-    def _epoch(self, epoch: int) -> tuple[list[npt.NDArray[np.intp]], list[float]]:
-        """Yields batches of pictures of similar shape, shuffled, each with its shape."""
+    def _epoch(self, epoch: int) -> Batches:
+        if epoch not in self._drawn:
+            self._drawn.clear()
+            self._drawn[epoch] = self._draw(epoch)
+        return self._drawn[epoch]
+
+    def _draw(self, epoch: int) -> Batches:
+        """Returns batches of pictures of similar shape, shuffled, each with its shape."""
         rng = np.random.default_rng([self.seed, 2, epoch])
         count = self.in_epoch * self.batch
         aspect = np.log(self.sizes[:, 0] / self.sizes[:, 1])

@@ -113,6 +113,7 @@ def called(connection: Connection, linked: Linked) -> Called:
             "select distinct i.path from imgsim.image i order by i.path limit %s", [COMPARED]
         )
     ]
+    # Reversed, so that of several files of one name the first is shown.
     by_stem = {PurePosixPath(path).stem: path for path in reversed(paths)}
     nearest = []
     for example in linked.unmatched.examples[:FEW]:
@@ -302,6 +303,7 @@ def _count_rows(connection: Connection, linked: Linked) -> None:
 
 def _update(connection: Connection, linked: Linked) -> None:
     agreed = list(_agreed(connection, linked))
+    # In parts, because an array of all rows would be held by the server as one value.
     for start in range(0, len(agreed), BATCH):
         batch = agreed[start : start + BATCH]
         columns = [list(column) for column in zip(*batch, strict=True)]

@@ -71,7 +71,7 @@ def fill(
     at_most: int,
     device: str = "cpu",
 ) -> dict[str, int]:
-    """Bring pairs up to date, with progress on a terminal."""
+    """Brings pairs up to date, with progress."""
     from imgsim.similarity import pairs as stored_pairs
 
     return stored_pairs.bring_up_to_date(

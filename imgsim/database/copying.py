@@ -21,7 +21,7 @@ ELEMENT_TYPES = {">i8": 20, ">f8": 701}
 def copy_columns(
     connection: Connection, table: str, columns: Mapping[str, tuple[str, npt.ArrayLike]]
 ) -> None:
-    """Add rows to a table.
+    """Adds rows to a table.
 
     Args:
         columns: for each column of the table its big-endian type (such as `>i8`) and its values:
@@ -33,6 +33,7 @@ def copy_columns(
     layout: list[tuple[str, object]] = [("count", ">i2")]
     for name, (kind, _) in columns.items():
         layout += [(f"{name} length", ">i4"), (name, _cell(kind, values[name]))]
+    # The rows as COPY reads them, laid out in memory at once.
     rows = np.zeros(count, np.dtype(layout))
     rows["count"] = len(columns)
     for name, (kind, _) in columns.items():

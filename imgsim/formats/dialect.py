@@ -36,7 +36,7 @@ class Dialect:
 
 
 def examine(path: Path) -> Dialect:
-    """Find out how a file is written, reading it once.
+    """Finds out how a file is written, reading it once.
 
     Raises:
         ImgsimError: it has no text, holds NUL bytes, or a cell has no end.
@@ -60,7 +60,7 @@ def examine(path: Path) -> Dialect:
 
 
 def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, int, list[str]]]:
-    """The records that are not blank, each with its first and last line.
+    """Yields the records that are not blank, each with its first and last line.
 
     Raises:
         ImgsimError: a cell is too long to be one.
@@ -78,17 +78,17 @@ def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, int, list[str]]
         except csv.Error as exc:
             raise ImgsimError(
                 f"{path}, line {first}: a cell of over {LONGEST_CELL:,} characters",
-                "see that every quotation mark that is opened there is closed",
+                "check that every quotation mark that is opened there is closed",
             ) from exc
 
 
 def no_text(path: Path, reason: str) -> ImgsimError:
-    """The error for a file, or a text in it, that PostgreSQL cannot hold as text."""
-    return ImgsimError(f"{path} is no text: {reason}", "give a CSV, TSV or Parquet file")
+    """Returns the error for a file, or a text in it, that PostgreSQL cannot hold as text."""
+    return ImgsimError(f"{path} is not a text file: {reason}", "give a CSV, TSV or Parquet file")
 
 
 def _encoding(path: Path) -> tuple[str, str]:
-    """What the bytes are written in, and a note where that is not Unicode.
+    """Returns the encoding of the bytes, and a note if it is not Unicode.
 
     Raises:
         ImgsimError: it holds a NUL byte, or is broken UTF-16.
@@ -115,18 +115,20 @@ def _encoding(path: Path) -> tuple[str, str]:
         return "utf-16", ""
     if not bad_line:
         return "utf-8-sig", ""
+    # Latin-1 reads any byte, so it is the last resort: what Windows-1252 lacks is rare in texts.
     encoding, meant = ("cp1252", "Windows-1252") if windows else ("latin-1", "Latin-1")
     return encoding, f"line {bad_line} is not UTF-8: the file is read as {meant}"
 
 
 def _sniff(sample: str, whole: bool) -> str:
-    """The delimiter by which most rows have as many cells as the header, and more than one."""
+    """Returns the delimiter by which most rows have as many cells as the header, and over one."""
 
     def score(delimiter: str) -> tuple[bool, float, int]:
         try:
             records = [r for r in _reader(io.StringIO(sample, newline=""), delimiter) if any(r)]
         except csv.Error:
             return False, 0, 0
+        # The sample ends somewhere in its last record.
         if not whole and len(records) > 1:
             records.pop()
         width = len(records[0]) if records else 0
@@ -139,7 +141,7 @@ def _sniff(sample: str, whole: bool) -> str:
 def _quoting(
     path: Path, encoding: str, delimiter: str, quoted: bool, skipped: int
 ) -> tuple[int, str]:
-    """Whether quotation marks enclose cells or are part of them, and a note where that is unclear.
+    """Returns whether quotation marks enclose cells or belong to them, and a note if unclear.
 
     Raises:
         ImgsimError: a quotation mark is never closed.
@@ -169,5 +171,6 @@ def _quoting(
 
 
 def _reader(file: Iterable[str], delimiter: str, **how: Any) -> Any:
+    # Of the process, and by default too short for the full text of a page.
     csv.field_size_limit(LONGEST_CELL)
     return csv.reader(file, delimiter=delimiter, **how)

@@ -32,7 +32,7 @@ class Sheet:
 
 
 def what_zip_is(path: Path) -> str:
-    """What a ZIP archive holds: `xlsx`, or words for a reader."""
+    """Returns what a ZIP archive holds: `xlsx`, or words for a reader."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

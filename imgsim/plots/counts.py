@@ -97,6 +97,7 @@ def draw_threshold(
         _pairs(pairs, rows, look)
     images.set_ylim(0, 104)
     images.set_title("Images with a neighbour (%)", loc="left")
+    # Not plain logarithms: a threshold that no pair reaches has its point at 0.
     pairs.set_yscale("symlog", linthresh=1)
     pairs.set_ylim(bottom=0)
     pairs.set_title("Pairs (logarithmic)", loc="left")
@@ -157,7 +158,7 @@ def _pairs(axes: Axes, rows: Sequence[ThresholdCount], look: dict[str, Any]) -> 
     whole = [row for row in rows if row.complete]
     partial = [row for row in rows if not row.complete]
     if partial:
-        shown = [*partial, *whole[:1]]
+        shown = [*partial, *whole[:1]]  # to the first complete one, so that the line has no gap
         dotted = {**look, "linestyle": ":", "markerfacecolor": "white"}
         axes.plot(
             [row.threshold for row in shown],

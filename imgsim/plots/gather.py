@@ -109,6 +109,7 @@ def ranking(connection: Connection, question: search.Question, model: Model) -> 
     ids = [row[at_id] for row in answer.rows]
     known = illustrations(connection, ids)
     matches = tuple(Match(known[row[at_id]], row[at_score]) for row in answer.rows)
+    # Written into the figure: a page without its terminal must say why there are so few.
     why = search.explain_shortfall(connection, question, query, model, len(matches))
     return Ranking(model, illustration_of(connection, query), matches, why)
 

@@ -259,6 +259,7 @@ def _cell(member: Member, frame: _Frame, room: float, tallest: float) -> _Cell:
         @ member.transform
         @ laying.scaling(image.size, size)
     )
+    # Its alignment may be right and show nothing: it is of another part of the block.
     if laying.covered(image.size, onto, frame.pixels).mean() < LEAST_SHOWN:
         return _Cell(member, image, asis, ANOTHER_PART)
     remark = MIRRORED if laying.is_mirrored(member.transform) else ""

@@ -233,6 +233,7 @@ def _size(count: int) -> float:
 
 def _frame(axes: Axes, points: npt.NDArray[np.float64]) -> None:
     low, high = points.min(axis=0), points.max(axis=0)
+    # Equal vectors lie on one point, and axes need a length.
     spare = np.maximum((high - low) * 0.04, 1e-6)
     axes.set_xlim(low[0] - spare[0], high[0] + spare[0])
     axes.set_ylim(low[1] - spare[1], high[1] + spare[1])
@@ -246,6 +247,7 @@ def _mark(axes: Axes, panel: Panel) -> None:
         return
     place = {int(image_id): row for row, image_id in enumerate(panel.projection.ids)}
     ids = [match.illustration.image_id for match in panel.ranking.matches]
+    # A match may have been stored after the vectors were read.
     rows = [place[image_id] for image_id in ids if image_id in place]
     points = panel.projection.points
     axes.scatter(

@@ -182,6 +182,7 @@ def _side(illustration: Illustration, called: str) -> tuple[Side, LocalFeatures]
     # Rounded as stored features are, so that the figure shows what `imgsim verify` decided on.
     found = features.unpack(found.width, found.height, *features.pack(found))
     image = picture.image.convert("RGB")
+    # Only after the features were found: they are found at the size that the picture has.
     image.thumbnail((PIXELS, PIXELS), Image.Resampling.LANCZOS)
     return Side(illustration, image, picture.image.size), found
 
@@ -275,6 +276,7 @@ def _draw_matches(page: Page, drawn: Overlay, one: Box, other: Box) -> None:
     """Draws thin lines from some features of the first to their places in the second."""
     registration = drawn.judgement.registration
     assert registration is not None
+    # All of some hundred lines would cover both pictures.
     chosen = spread(registration.one, MOST_MATCHES)
     from_ = _placed(registration.one[chosen], drawn.one.size, one)
     to = _placed(registration.other[chosen], drawn.other.size, other)
@@ -291,7 +293,7 @@ def spread(places: Matrix, most: int) -> list[int]:
     far = np.full(len(places), np.inf)
     while chosen and len(chosen) < min(most, len(places)):
         far = np.minimum(far, np.linalg.norm(places - places[chosen[-1]], axis=1))
-        far[chosen] = -1
+        far[chosen] = -1  # two matches may begin at one place: it is not chosen twice
         chosen.append(int(far.argmax()))
     return chosen
 

@@ -163,6 +163,7 @@ def draw_reuse(drawn: Reuse, width: str = "double", places: int | None = None) -
         return figure
     left = LABEL_MM[width]
     room = page.width - left - ASIDE_MM
+    # Two columns stay for `other` and `not known`.
     asked = PLACES[width] if places is None else places
     routes = _counted(drawn.routes, min(asked, int(room / NARROWEST_MM) - 2))
     how = [line for text in HOW_TO_READ for line in lettering.wrapped(text, page.width - 2, 2)]
@@ -179,8 +180,10 @@ def named_places(routes: Iterable[Route], most: int) -> list[str]:
     """Returns the places that most pictures come from or appear again in, the commonest first."""
     seen: Counter[str] = Counter()
     for route in routes:
+        # A set: what stays in one place is counted once for it.
         for place in {route.from_place, route.to_place} - {None}:
             seen[str(place)] += route.images
+    # By name where two are equal: a figure of the same store is the same file.
     return sorted(seen, key=lambda place: (-seen[place], place))[:most]
 
 
@@ -215,6 +218,7 @@ def _counted(routes: Sequence[Route], most: int) -> _Counted:
     for route in routes:
         from_, to = (_called(place, named) for place in (route.from_place, route.to_place))
         counts[order.index(from_), order.index(to)] += route.images
+    # A place that only sent has no column, one that only received no row.
     rows, columns = np.flatnonzero(counts.any(axis=1)), np.flatnonzero(counts.any(axis=0))
     return _Counted(
         *([order[row] for row in rows], [order[column] for column in columns]),

@@ -118,6 +118,7 @@ def arrange(shown: Sequence[Appearance], axis: Axis, width: str) -> tuple[list[P
     """
     size = THUMBNAIL[width]
     placed: list[Placed] = []
+    # From the left: what is placed later has its free side to the right, and is moved there.
     order = sorted(shown, key=lambda item: (item.illustration.year or 0, item.rank))
     for item in order:
         picture = thumbnails.read(item.illustration, size)
@@ -175,6 +176,7 @@ def _draw_dated(
 
 def _axis(years: Sequence[int], width: float) -> Axis:
     first, last = min(years), max(years)
+    # At least two years: of one year alone the axis would have no length.
     spare = max(2, round((last - first) * 0.03))
     return Axis(first - spare, last + spare, MARGIN + 4, width - MARGIN - 4)
 
@@ -187,6 +189,7 @@ def _draw_one(page: Page, item: Placed, axis: Axis, floor: float) -> None:
     foot = item.whole.y + item.whole.height
     if foot > -STEM - 1:  # of a higher one only pieces could be seen
         page.paper.plot([stem, year], [floor + foot, floor], color=GREY, lw=0.5, zorder=1)
+    # Stems of higher pictures pass behind this one's caption.
     page.backed(Box(item.whole.x, floor + item.whole.y, item.whole.width, item.whole.height))
     page.picture(box, item.picture, item.appearance.illustration.name, BLACK if query else "")
     middle = item.whole.x + item.whole.width / 2

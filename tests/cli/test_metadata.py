@@ -65,7 +65,7 @@ def test_load_ends_with_3_when_rows_could_not_be_used(imgsim: Imgsim, tmp_path: 
         (b"id,title\n1,2\n", "has no column ecco_id; it has: id, title"),
         (b"ecco_id\n\x00\n", "line 2 holds a NUL byte"),
         (b'ecco_id,title\n0001700104,"open\n', "a cell has no end"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "is no text"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "is not a text file"),
         (b"ecco_id,title\n0001700104\n", "no row of"),
         (None, "cannot read"),
     ],

@@ -28,13 +28,23 @@ def places(connection: Connection, paths: Sequence[Path]) -> list[str]:
         NotFoundError: nothing is stored of one of them; all such are named.
     """
     folders = Folders()
+    meant = {str(path): folders.on_disk(str(path)) or os.path.realpath(path) for path in paths}
+    rows = connection.execute(
+        """
+        select i.path from imgsim.image i where i.path = any(%(places)s)
+        union
+        select f.path from imgsim.ingest_failure f where f.path = any(%(places)s)
+        """,
+        {"places": [path_text(place) for place in meant.values()]},
+    )
+    files = {path_from_text(row[0]) for row in rows}
     found, unknown = [], []
-    for path in paths:
-        place = folders.on_disk(str(path)) or os.path.realpath(path)
-        spelt = _as_stored(connection, place)
+    for path, place in meant.items():
+        # Files are known by the index; only for a folder are all paths read.
+        spelt = [place] if place in files else _as_stored(connection, place)
         found.extend(spelt)
         if not spelt:
-            unknown.append(str(path))
+            unknown.append(path)
     if unknown:
         named = ", ".join(unknown[:FEW]) + (
             f" and {len(unknown) - FEW:,} more" * (len(unknown) > FEW)

@@ -88,12 +88,13 @@ def _weights() -> Iterator[Finding]:
 
 
 def _devices() -> Finding:
+    # Looked for before it is imported: what is missing and what does not import have two remedies.
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("torchvision") is None:
         return Finding(BROKEN, "torch", "torch or torchvision is missing", reinstall_command())
     try:
         import torch
         import torchvision
-    except Exception as exc:
+    except Exception as exc:  # a broken library raises what it likes, and is what is looked for
         return Finding(
             BROKEN,
             "torch",
@@ -118,6 +119,7 @@ def _target(settings: Settings) -> Iterator[Finding]:
         yield Finding(LACKING, "store", f"{target.folder} is new", "imgsim ingest FOLDER")
     else:
         yield Finding(FINE, "store", str(target.folder))
+    # A new store has no folder yet: the disk is that of the nearest one above.
     place = next(p for p in (target.folder, *target.folder.parents) if os.path.exists(p))
     free = shutil.disk_usage(place).free
     size = f"{free / 1e9:,.1f} GB free"

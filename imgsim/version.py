@@ -57,7 +57,7 @@ def _source(extra: str) -> str:
 
 
 def _recorded(direct_url: str, extra: str) -> str:
-    """The requirement that a `direct_url.json` (PEP 610) came from."""
+    """Returns the requirement that a `direct_url.json` (PEP 610) came from."""
     about = json.loads(direct_url)
     url = str(about["url"])
     if url.startswith("file:"):

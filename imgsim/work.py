@@ -25,6 +25,7 @@ def silent(what: str, done: int, of: int) -> None:
 
 def usable() -> int:
     """Returns how many cores this process may use; a container or a batch system may limit it."""
+    # macOS cannot bind a process to cores, and has no such function.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -42,10 +43,12 @@ def in_parallel(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterat
         try:
             for task in tasks:
                 waiting.append(pool.submit(work, task))
+                # Results wait in memory until they are taken: no more than some for each core.
                 if len(waiting) == AHEAD * count:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
+            # Whoever takes the results may stop early, or have failed.
             for future in waiting:
                 future.cancel()

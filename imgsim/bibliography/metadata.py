@@ -64,6 +64,7 @@ def load(
     with connection.transaction():
         connection.execute(STAGING)
         rows = _stage(connection, file, columns, findings)
+        # Autovacuum does not see temporary tables: without it the planner takes this for empty.
         connection.execute("analyze pg_temp.metadata_row")
         conflicts = _conflicts(connection, columns)
         spared = _spare(connection, columns)

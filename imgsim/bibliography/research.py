@@ -219,6 +219,7 @@ def _make_room(connection: Connection, name: str, replace: bool) -> None:
             f"research.{name} exists already: {counted(rows, 'row')} from {source}",
             "give another --name, or --replace",
         )
+    # Without cascade: a view that somebody has built on it is named, not dropped.
     connection.execute(sql.SQL("drop table {}").format(_table(name)))
 
 
@@ -283,6 +284,7 @@ def _index(connection: Connection, name: str, key: str) -> tuple[bool, int]:
             sql.SQL("unique" if unique else ""), _table(name), column
         )
     )
+    # The first join is often the next statement, long before autovacuum comes by.
     connection.execute(sql.SQL("analyze {}").format(_table(name)))
     return unique, without_key
 

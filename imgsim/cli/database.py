@@ -46,7 +46,7 @@ def start(place: Place, port: int | None) -> None:
 
     folder = _folder(place)
     server = embedded.ensure_running(folder, place.settings().idle_minutes, port)
-    place.connect().close()
+    place.connect().close()  # brings the schema up to date, for programs that come by the URL
     say(f"running since {_clock(server.started_at)}, process {server.pid}")
     click.echo(embedded.tcp_url(folder, server) if port else server.url())
 

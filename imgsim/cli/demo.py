@@ -164,6 +164,7 @@ def _show_groups(connection: Connection) -> int:
 
 
 def _next_commands(place: Place, name: str, both: tuple[str, str], group: int) -> None:
+    # As it was called, to be copied: in the first minutes `imgsim` is not on the path.
     program = sys.argv[0] if "/" in sys.argv[0] and "__main__" not in sys.argv[0] else "imgsim"
     called = shlex.join([_short(program), "--store", place.store or STORE])
     click.echo("\nThree commands to try next:")

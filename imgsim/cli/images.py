@@ -141,6 +141,7 @@ def wanted_models(
         name, separator, value = text.partition("=")
         if separator and name in chosen:
             given[name] = value
+        # torchvision's names are those of recipes: one stands for weights of every architecture.
         elif len(chosen) == 1 or text == UNTRAINED or text.startswith("IMAGENET"):
             given.update(dict.fromkeys(chosen, text))
         else:

@@ -276,6 +276,7 @@ def _draw(
     from imgsim import plots
     from imgsim.plots import figures
 
+    # Before the work: a figure may take minutes, and its place may be taken.
     target = paper.destination(default_name)
     with place.connect() as connection:
         drawn: Drawn = figures.FIGURES[figure](connection, width=paper.width, **given)

@@ -39,7 +39,7 @@ MOST_SURE = 0.999
     show_default=True,
     help="How many neighbours of every picture to look at, by each model.",
 )
-@click.option("--turned", is_flag=True, help="Look as closely for pictures that are turned.")
+@click.option("--turned", is_flag=True, help="Also match rotated pictures.")
 @click.option("--again", is_flag=True, help="Also what has been verified already.")
 @pass_place
 def verify(

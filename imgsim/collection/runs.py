@@ -16,7 +16,7 @@ RUNS = 730_583
 
 
 def begin(connection: Connection, arguments: Mapping[str, Any]) -> int:
-    """Records that an ingest begins, and that killed ones have ended; the run's id."""
+    """Records that an ingest begins, and that killed ones have ended; returns the run's id."""
     settle(connection)
     # In one transaction: a run that others see is locked, and so known to go on.
     with connection.transaction():
@@ -64,7 +64,7 @@ def go_on_here(connection: Connection, run_ids: Sequence[int]) -> dict[int, int]
 
 
 def settle(connection: Connection) -> int:
-    """Marks runs that are called running but were killed as interrupted; how many.
+    """Marks runs that were killed as interrupted, and returns how many.
 
     The server lets go of a run's lock when its connection ends, however that was.
     """

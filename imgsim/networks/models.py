@@ -143,6 +143,7 @@ def ensure(connection: Connection, wanted: Wanted) -> Model:
     asked = wanted.architecture or known.architecture
     _same("architecture", known, known.architecture, bundled.BUNDLED.get(asked, asked))
     _same("preprocessing", known, known.preprocess, wanted.preprocess or known.preprocess)
+    # Loaded only to compare: its hash says whether these are the weights of the stored vectors.
     if wanted.weights is not None:
         network_of(known, wanted.weights)
     return known

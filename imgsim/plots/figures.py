@@ -74,6 +74,7 @@ def image_map(
     chosen = _chosen(connection, model_names)
     rankings = {}
     if image is not None:
+        # The map is made of stored vectors: a file that is not stored has no place on it.
         if search.find_query(connection, image).image_id is None:
             raise NotFoundError(
                 f"cannot mark {image} on the map: it is not in the store",
@@ -166,6 +167,7 @@ def group(
     Raises:
         NotFoundError: there is no such group.
     """
+    # As text: a number beyond bigint would be refused by the server in its own words.
     if not GROUP_ID.fullmatch(group_id):
         raise NotFoundError(
             f"there is no group {group_id!r}: groups are numbered",

@@ -66,6 +66,7 @@ def threshold(
     """
     chosen = models.chosen(connection, model_names) if model_names else models.stored(connection)
     neighbours.bring_up_to_date(connection, chosen, 10, on_progress)
+    # One by one: a model with too many pairs must not keep the others from being counted.
     for model in chosen:
         try:
             pairs.bring_up_to_date(

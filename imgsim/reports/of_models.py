@@ -77,5 +77,6 @@ def _two(
     connection: Connection, names: Sequence[str], k: int, on_progress: Progress
 ) -> tuple[str, str]:
     chosen = models.chosen_pair(connection, names)
+    # Here and not in SQL: a function that is asked for an answer should not compute for minutes.
     neighbours.bring_up_to_date(connection, chosen, k, on_progress)
     return chosen[0].name, chosen[1].name

@@ -47,7 +47,7 @@ def reuse_groups(connection: Connection, *, by: str = "span", least_books: int =
     Raises:
         ImgsimError: groups have not been built, or cannot be sorted by that.
     """
-    groups.status(connection)
+    groups.status(connection)  # which says what to do where no groups have been built
     if by not in GROUPS_BY:
         raise ImgsimError(f"cannot sort groups by {by}", f"choose from {', '.join(GROUPS_BY)}")
     return table(

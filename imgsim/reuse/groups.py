@@ -107,7 +107,7 @@ def _build(connection: Connection, options: tuple[float, float, bool]) -> Built:
     # Until the groups are written, none of their images goes and no verification comes. One that
     # waits here is dated after these groups, and so counted as news.
     hold_models(connection)
-    _require_evidence(connection)
+    _require_evidence(connection)  # or all groups would go, for want of what they were built from
     last_verdict = _last_verdict(connection)
     found = grouped(_links(connection, least, parts), _apart(connection), tightness)
     before = _stored(connection)

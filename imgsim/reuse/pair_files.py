@@ -80,9 +80,11 @@ def read(
         one, other = (_stripped(row.values[at]) or "" for at in ends)
         rows.append((row.number, one, other, values))
     read.rows = len(rows) + read.ragged.count
+    # In one question for the whole file: a round trip for each name takes minutes on a far server.
     known = images_called(connection, {text for _, *both, _ in rows for text in both})
     for line, one, other, values in rows:
         if pair := _ids(read, line, (one, other), known):
+            # The lesser id first, as the tables of pairs have them.
             read.pairs.append(NamedPair(line, min(pair), max(pair), values))
     return read
 

@@ -117,6 +117,7 @@ class _Gains:
         self._length = length
         self._before = len(others)
         if self._before:
+            # Nothing reaches infinity: newcomers have no list yet that others could enter.
             least = np.where(np.isfinite(kth), kth, np.inf)
             compared = float(len(without)) * len(others)
             order = np.concatenate([others, without])
@@ -128,5 +129,6 @@ class _Gains:
         if self._before:
             parts += self._reaching.before(self._before + start, self._before + end)
         found = Found.joined(parts)
+        # As many newcomers for an owner as its list is long: the others would fall off again.
         order = np.lexsort((found.row_ids, -found.similarity, found.column_ids))
         return found.taken(order[places(found.column_ids[order]) <= self._length])

@@ -43,6 +43,7 @@ def build(connection: Connection, model: Model, on_progress: Progress = silent) 
     with _told(connection, model, vectors, on_progress):
         try:
             return _build(connection, model, memory)
+        # A full /dev/shm is told as a full disk: Docker gives it 64 MB.
         except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory):
             return _build(connection, model, memory, processes=1)
 
@@ -85,7 +86,7 @@ def _told(
     connection: Connection, model: Model, vectors: int, on_progress: Progress
 ) -> Iterator[None]:
     """Reports the progress of a build in this connection, as seen from another."""
-    if on_progress is silent:
+    if on_progress is silent:  # no second connection for what nobody sees
         yield
         return
     ended = threading.Event()

@@ -195,8 +195,10 @@ class _Filling:
         """Returns the pairs of a block that are not stored yet."""
         parts = [Found.none()]
         for part in reaching.before(start, end):
+            # What is stored from a higher threshold is not stored twice.
             parts.append(part.taken(part.similarity < self._stored_from(part)))
             room -= len(parts[-1].row_ids)
+            # Looked at block by block: so many pairs must not be collected before they are refused.
             if room < 0:
                 committed(self._connection, self._undo)
                 raise TooManyPairsError(

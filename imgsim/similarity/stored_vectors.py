@@ -55,6 +55,7 @@ def _rows(
             ("values", ">f2", (dimension,)),
         ]
     )
+    # By id: every array of this model is then in one order, and a row is found by bisection.
     query = sql.SQL(
         "copy (select image_id, embedding from imgsim.{} order by image_id) "
         "to stdout (format binary)"

@@ -57,6 +57,7 @@ def deliver_report(
         answer = reports.REPORTS[name](connection, **given)
         heading = title(connection, answer)
         _warn_of_untrained(connection, name)
+    # In a file or a pipe an empty answer is an empty table; a reader is told in words.
     if output is None and format_ in (None, "table"):
         if heading or not answer.rows:
             say(heading or "nothing to report")

@@ -52,6 +52,7 @@ def wrapped(
         cut = _longest(rest, fits)
         if len(done) == lines - 1:
             cut = _longest(rest, lambda part: fits(part.rstrip(" ,;:.") + ELLIPSIS))
+            # Not at a space that is far back: the last line would be half empty.
             space = rest.rfind(" ", 0, cut + 1)
             done.append(rest[: space if space > cut / 2 else cut].rstrip(" ,;:.") + ELLIPSIS)
             return done
@@ -67,6 +68,7 @@ def shortened(text: str, room: float, size: float = SMALL, *, bold: bool = False
     text = clean(text)
     if _fits(text, room=room, size=size, bold=bold):
         return text
+    # The ends of a name tell most: the book and the page before, the illustration behind.
     for kept in range(len(text) - 1, 1, -1):
         short = text[: (kept + 1) // 2] + ELLIPSIS + text[len(text) - kept // 2 :]
         if _fits(short, room=room, size=size, bold=bold):

@@ -44,6 +44,7 @@ class OnDevice:
     ) -> Block:
         chosen = torch.from_numpy(rows).to(self._device)
         products = self._values[chosen] @ self._values.T
+        # Nobody is in its own list.
         products[torch.arange(len(rows), device=self._device), chosen] = -torch.inf
         if apart is not None:
             products[torch.from_numpy(apart).to(self._device)] = -torch.inf

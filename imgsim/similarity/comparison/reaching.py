@@ -76,6 +76,7 @@ class Reaching:
         self._order = order
         self._least = np.broadcast_to(np.asarray(least, np.float64), len(order))[order]
         if chosen is None:
+            # Sketches are chosen once for all columns: by the threshold of the middle one.
             typical = float(np.median(self._least)) if len(order) else 1.0
             chosen = sketches.best(
                 vectors, lambda rows: np.full(len(rows), typical), compared, order
@@ -85,6 +86,7 @@ class Reaching:
 
     def before(self, start: int, end: int) -> Iterator[Found]:
         """Yields the pairs of those from `start` up to `end` in the order with all before them."""
+        # Below the diagonal only: each pair is met once, as the later with the earlier.
         tiles = (
             (row, column)
             for row in range(start, end, ROWS)
@@ -98,7 +100,7 @@ class Reaching:
         left, right = self._products.tile(rows, columns, self._bounds[columns])
         left += row
         right += column
-        before = right < left
+        before = right < left  # of a tile on the diagonal, half
         least = self._least[right[before]]
         one, other = self._order[left[before]], self._order[right[before]]
         similarity = self._vectors.cosines(one, other)

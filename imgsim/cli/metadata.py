@@ -90,7 +90,7 @@ def _report(loaded: Loaded) -> None:
 
 
 def _report_columns(loaded: Loaded) -> None:
-    """Say which columns were understood, which were only kept, and which stay empty."""
+    """Says which columns were understood, which were only kept, and which stay empty."""
     columns = loaded.columns
     if columns.renamed:
         taken = ", ".join(f"{heading} as {column}" for heading, column in columns.renamed.items())
@@ -102,7 +102,7 @@ def _report_columns(loaded: Loaded) -> None:
 
 
 def show_reading(file: TableFile) -> None:
-    """Say what was out of the ordinary in reading a file, once its rows are read."""
+    """Says what was unusual in a file, once its rows have been read."""
     for note in file.notes:
         warn(note)
     if file.missing:
@@ -163,7 +163,7 @@ def _report_links(linked: Linked) -> None:
 
 
 def _show_names(called: Called) -> None:
-    """Say what stored pictures are called, where a table names none of them."""
+    """Says what stored pictures are called, if a table names none of them."""
     if not called.examples:
         warn("no picture is stored yet; next: imgsim ingest FOLDER")
         return

@@ -130,7 +130,7 @@ def show_tally(tally: Tally, *, loud: bool = False, few: int = FEW) -> None:
 
 
 def confirm(question: str) -> None:
-    """Ask before something that cannot be undone.
+    """Asks before something that cannot be undone.
 
     Raises:
         ImgsimError: there is nobody to ask.

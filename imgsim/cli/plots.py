@@ -33,7 +33,7 @@ class Paper:
     force: bool
 
     def destination(self, default: str) -> Path:
-        """The file to write, seen to before any work is done."""
+        """Returns the file to write, checked before any work is done."""
         from imgsim import plots
 
         return plots.destination(self.output, default, force=self.force)

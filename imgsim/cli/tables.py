@@ -84,7 +84,7 @@ def load(
 
 
 def _report_joins(loaded: ResearchTable) -> None:
-    """Say what of the store the keys name, and what would make them name more."""
+    """Says what the keys name in the store, and how they would name more."""
     from imgsim.bibliography.keys import CHANGES, MEANINGS
 
     joins = loaded.joins

@@ -50,12 +50,12 @@ CONNECT_SECONDS = 15
 
 
 def connect(settings: Settings, *, migrate: bool = True) -> Connection:
-    """A connection in autocommit mode, its schema up to date and pgvector's types registered.
+    """Returns a connection in autocommit mode, with the schema up to date and pgvector's types.
 
     Starts the embedded server if that is the target and it does not run.
 
     Raises:
-        DatabaseError: there is no server, it refuses, or it lacks pgvector.
+        DatabaseError: the server does not exist, refuses, or lacks pgvector.
         MigrationError: the schema and this version of imgsim do not agree.
     """
     connection = open_connection(settings)
@@ -74,7 +74,7 @@ def connect(settings: Settings, *, migrate: bool = True) -> Connection:
 
 
 def open_connection(settings: Settings) -> Connection:
-    """A connection in autocommit mode to whatever database is there, nothing done to it.
+    """Returns a connection in autocommit mode to the database as it is, without upgrading it.
 
     Raises:
         DatabaseError: there is no server, or it refuses.
@@ -94,7 +94,7 @@ def open_connection(settings: Settings) -> Connection:
 
 
 def beside(connection: Connection) -> Connection:
-    """Another connection to the same database, by the same role: to look at what the first does."""
+    """Returns another connection to the same database and role, to watch what the first does."""
     # No variable and no service's file is asked again: it may say something else by now.
     opened = _open(make_conninfo("", **addresses.of_connection(connection)))
     session.settle(opened)
@@ -102,7 +102,7 @@ def beside(connection: Connection) -> Connection:
 
 
 def on_warning(connection: Connection, tell: Callable[[str], None]) -> None:
-    """Have the server's warnings told, each once, with its hint."""
+    """Passes the server's warnings on, each once, with its hint."""
     told: set[str] = set()
 
     def notice(said: psycopg.errors.Diagnostic) -> None:
@@ -115,8 +115,7 @@ def on_warning(connection: Connection, tell: Callable[[str], None]) -> None:
 
 
 def for_programs(settings: Settings) -> tuple[str, dict[str, str]]:
-    """What to run psql or pg_dump with: a libpq string for the target, its server
-    running, and an environment.
+    """Returns what to run psql or pg_dump with: a libpq string of a running server, an environment.
 
     A password goes into the environment, because everybody can read the arguments of a process.
     """
@@ -138,7 +137,7 @@ class Table:
     rows: list[tuple[Any, ...]]
 
     def frame(self) -> pandas.DataFrame:
-        """The same as a DataFrame: text as strings, whole numbers as nullable integers."""
+        """Returns the same as a DataFrame: text as strings, whole numbers as nullable integers."""
         import pandas
 
         frame = pandas.DataFrame(self.rows, columns=list(self.columns), dtype=object)
@@ -161,7 +160,7 @@ def table(
     statement: str,
     values: Mapping[str, Any] | Sequence[Any] | None = None,
 ) -> Table:
-    """Ask one query; its parameters are written `%(name)s` or `%s`, if there are any."""
+    """Returns the answer to one query; its parameters are written `%(name)s` or `%s`."""
     cursor = connection.execute(statement.encode(), values)
     columns = tuple(column.name for column in cursor.description or ())
     return Table(columns, cursor.fetchall() if cursor.description else [])
@@ -178,7 +177,7 @@ def _open_embedded(target: EmbeddedStore, idle_minutes: float) -> Connection:
 
 
 def _open(conninfo: str, connecting: Callable[..., Connection] = addresses.connect) -> Connection:
-    """A connection; a server that is starting or recovering is waited for."""
+    """Returns a connection; waits for a server that is starting or recovering."""
     told = {
         "connect_timeout": CONNECT_SECONDS,
         # Titles have letters that other encodings lack, whatever PGCLIENTENCODING says.
@@ -203,5 +202,5 @@ def _register_vectors(connection: Connection) -> None:
 
 
 def driver_error(exc: Exception) -> DatabaseError | None:
-    """The translation of an exception, if it is the driver's."""
+    """Returns the translation of an exception, if it is the driver's."""
     return translate(exc) if isinstance(exc, psycopg.Error) else None

@@ -81,6 +81,7 @@ def similar(
                 f"{image} looks like a negative of {positive.name}: with black and white exchanged "
                 f"the two are of one block (similarity {score_text(positive.similarity)})"
             )
+    # Side by side is for reading; a program wants one row for each answer.
     if format_ != "table":
         show(_stacked(answers), format_, spreadsheet_safe)
     elif len(answers) == 1:

@@ -119,8 +119,10 @@ def disagreement(one: Plane, other: Plane, overlap: npt.NDArray[np.bool_]) -> Pl
         for plane, mean in zip(planes, means, strict=True)
     ]
     common = _sum(planes[0] * planes[1], side) / count - means[0] * means[1]
+    # FLAT in both spreads: empty paper beside empty paper agrees in nothing and differs in nothing.
     correlation = common / np.sqrt(spreads[0] * spreads[1])
     inked = np.sqrt(np.maximum(*spreads) - FLAT)
+    # By what is usual in this picture: a faint impression differs as visibly as a black one.
     weight = np.clip(inked / max(float(np.percentile(inked, 75)), 1e-6), 0, 1)
     differ = cv2.GaussianBlur(np.clip(1 - correlation, 0, 1) * weight, (0, 0), SMOOTH) * within
     return np.asarray(cv2.resize(differ, (width, height)), np.float32)

@@ -109,6 +109,7 @@ def train(plan: Plan, paths: Sequence[Path], told: Reader | None = None) -> Trai
         try:
             state = training.run(told)
         except KeyboardInterrupt:
+            # What was learnt since the last checkpoint is minutes of work.
             training.save()
             raise
         return _finished(plan, network, gathered, state, f"{device}, {precision}")
@@ -123,6 +124,7 @@ def clear(folder: Path) -> None:
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     try:
+        # The system lets go of it when the process ends, however that is: nothing is left behind.
         with filelock.FileLock(folder / "training.lock", timeout=0):
             yield
     except filelock.Timeout as exc:
@@ -176,6 +178,7 @@ def _take_up(plan: Plan, training: Training, gathered: Gathered) -> None:
         file.unlink(missing_ok=True)
     if not file.exists():
         return
+    # Of another recipe or other pictures it would go on as if nothing were wrong.
     content = loop.read(file)
     advice = "give the same options and folders to resume it, --fresh to start again, or "
     advice += "another --name"

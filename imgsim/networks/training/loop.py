@@ -224,6 +224,7 @@ class Training:
             loss = loss + DISTILLED * objective.distillation(vectors, taught, recipe.temperature)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        # One batch of pictures that are hardly told apart could undo what hundreds have taught.
         nn.utils.clip_grad_norm_(self._network.parameters(), LARGEST_GRADIENT)
         self._optimiser.step()
         return float(loss.detach())
@@ -274,6 +275,7 @@ class Training:
         if not len(self._held_out):
             return float("nan")
         self._network.eval()
+        # Among the held-out ones alone, a few dozen, nearly every picture would be found.
         others = self._trained[:: max(1, len(self._trained) // DISTRACTORS)]
         # The same impressions after every epoch, or their luck would be taken for progress.
         lots = torch.Generator().manual_seed(self._recipe.seed + 7)

@@ -12,11 +12,11 @@ import platformdirs
 from imgsim.errors import ImgsimError
 
 THRESHOLD = 0.94
-"""The least cosine of two like pictures where none is given.
+"""The threshold of a model for which none is measured; every model has its own beside it.
 
-At it the original study found ResNet-18 and ResNet-50 relatively consistent. SQL functions state
-it again as their default (`imgsim.documents`, `decades`, `reappearance`, `book_graph`), because a
-default in SQL cannot refer to Python; a test compares them.
+At it the original study found ResNet-18 and ResNet-50 relatively consistent. SQL states it again
+for a model that is added (`imgsim.add_model`), because it cannot refer to Python; a test compares
+them.
 """
 
 NEIGHBOURS = 10
@@ -27,6 +27,9 @@ SHARED = 4
 
 PRETRAINED = "IMAGENET1K_V1"
 """torchvision's name of the weights that `THRESHOLD` was found with."""
+
+STUDIED = ("resnet18", "resnet50")
+"""The architectures of the original study."""
 
 UNTRAINED = "untrained"
 """The name of seeded random weights, for tests and for a demonstration without a network."""

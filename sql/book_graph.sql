@@ -1,13 +1,14 @@
 -- Which books share pictures, and how many? One row for two books, the lesser ecco_id first.
---   select * from imgsim.book_graph('resnet50', 0.94) order by shared_pictures desc limit 20;
+--   select * from imgsim.book_graph('resnet50') order by shared_pictures desc limit 20;
 --
--- `pairs` counts the pairs of images, one from each book, at or above `min_similarity`; `images`
--- and `other_images` the different images of either book among them; `shared_pictures` is the
--- lesser of these two, so that three impressions of one plate facing three count 3 and not 9.
--- needs: require_pairs, default_model
+-- `pairs` counts the pairs of images, one from each book, at or above `min_similarity` (by default
+-- the model's own threshold); `images` and `other_images` the different images of either book among
+-- them; `shared_pictures` is the lesser of these two, so that three impressions of one plate facing
+-- three count 3 and not 9.
+-- needs: require_pairs, default_model, threshold_of
 create or replace function imgsim.book_graph(
     model text default imgsim.default_model(),
-    min_similarity double precision default 0.94
+    min_similarity double precision default null
 )
 returns table (
     ecco_id text,
@@ -34,7 +35,8 @@ language plpgsql
 stable
 as $$
 declare
-    chosen smallint := imgsim.require_pairs(model, min_similarity);
+    least_similarity double precision := imgsim.threshold_of(model, min_similarity);
+    chosen smallint := imgsim.require_pairs(model, least_similarity);
 begin
     return query
     with sided as (
@@ -49,7 +51,7 @@ begin
         join imgsim.image o on o.image_id = p.other_id
         cross join lateral (select i.ecco_id collate "C" > o.ecco_id collate "C" as swapped) s
         where p.model_id = chosen
-            and p.similarity >= min_similarity
+            and p.similarity >= least_similarity
             and i.ecco_id <> o.ecco_id
     ), grouped as (
         select s.book, s.other_book, count(*) as n,

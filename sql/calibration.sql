@@ -5,9 +5,9 @@
 --
 -- The pairs are those given, or else the ones that scholars agree on (`imgsim.verdict_pair`,
 -- `one_block`): same block is one kind, copy, same subject and unrelated are the other. The scores are those of
--- `imgsim.pair_scores`, their thresholds 0.94 and the multiples of `step`, but for those up to whose
--- next there is no pair: what holds there holds at the next as well. A pair without a score does not
--- count for it; `labelled` and `labelled_same` are those that do. Beside precision and recall stand
+-- `imgsim.pair_scores`, their thresholds the model's own and the multiples of `step`, but for those
+-- up to whose next there is no pair: what holds there holds at the next as well. A pair without a
+-- score does not count for it; `labelled` and `labelled_same` are those that do. Beside precision and recall stand
 -- their 95 % intervals (`imgsim.wilson`).
 --
 -- `proposed` marks the lowest threshold whose precision reaches `wanted`, `assured` the lowest at
@@ -72,9 +72,9 @@ begin
         select s.score, round((floor(s.value / step) * step)::numeric, 6)::double precision as threshold
         from scored s
         union
-        select t.score, 0.94
+        select m.name, m.threshold
         from total t
-        where t.score not like '% normalised'
+        join imgsim.model m on m.name = t.score
     ), edges as (
         select e.score, array_agg(e.threshold order by e.threshold) as thresholds
         from edge e

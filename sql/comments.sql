@@ -45,6 +45,8 @@ comment on column imgsim.model.revision is 'Grows with every transaction that ch
 comment on column imgsim.model.added_at is 'When the model was added';
 comment on column imgsim.model.last_removal is 'The revision at which vectors of the model were last replaced or taken out';
 comment on column imgsim.model.training is 'How the weights were trained: recipe, pictures, results; null if not known';
+comment on column imgsim.model.threshold is 'The model''s own threshold: from which similarity on two pictures count as alike where none is given';
+comment on column imgsim.model.threshold_from is 'What the threshold was measured on; null if it was not measured for this model';
 
 comment on table imgsim.neighbour_list is 'The k nearest images of every image, per model, as two arrays in the order of rank; imgsim.neighbour has them as rows';
 comment on column imgsim.neighbour_list.model_id is 'The model that ranked them';

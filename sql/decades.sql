@@ -1,12 +1,13 @@
 -- Per decade: how many books and illustrations, and how many were seen in another book, earlier
 -- or later?
---   select * from imgsim.decades('resnet50', 0.94);
+--   select * from imgsim.decades('resnet50');
 --
--- Images whose book has no year are in the row without a decade.
+-- Images whose book has no year are in the row without a decade. Without `min_similarity` at the model's own
+-- threshold.
 -- needs: reappearance, default_model
 create or replace function imgsim.decades(
     model text default imgsim.default_model(),
-    min_similarity double precision default 0.94
+    min_similarity double precision default null
 )
 returns table (
     decade integer,

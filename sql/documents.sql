@@ -1,9 +1,11 @@
 -- Per book: how many illustrations, how many re-appear in another book, and from when to when?
---   select * from imgsim.documents('resnet50', 0.94) order by reappearing desc limit 20;
+--   select * from imgsim.documents('resnet50') order by reappearing desc limit 20;
+--
+-- Without `min_similarity` at the model's own threshold.
 -- needs: reappearance, default_model
 create or replace function imgsim.documents(
     model text default imgsim.default_model(),
-    min_similarity double precision default 0.94
+    min_similarity double precision default null
 )
 returns table (
     ecco_id text,

@@ -1,4 +1,5 @@
--- What is stored of each model, and are its index and neighbour lists in order?
+-- What is stored of each model, and are its index and neighbour lists in order? From
+-- which similarity on does it call two pictures alike?
 --   select * from imgsim.model_status();
 -- needs: embedding_index
 create or replace function imgsim.model_status()
@@ -12,7 +13,9 @@ returns table (
     embeddings bigint,
     index_state text,
     neighbour_k integer,
-    neighbours_current boolean
+    neighbours_current boolean,
+    threshold double precision,
+    threshold_from text
 )
 language plpgsql
 stable
@@ -33,6 +36,8 @@ begin
         index_state := imgsim.embedding_index(m.name);
         neighbour_k := n.k;
         neighbours_current := coalesce(n.revision = m.revision, false);
+        threshold := m.threshold;
+        threshold_from := m.threshold_from;
         return next;
     end loop;
 end

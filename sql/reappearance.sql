@@ -1,11 +1,12 @@
 -- For each image with a like one in another book: how many such books, and the first and last year?
---   select * from imgsim.reappearance('resnet50', 0.94) order by other_documents desc limit 20;
+--   select * from imgsim.reappearance('resnet50') order by other_documents desc limit 20;
 --
--- Like means a stored pair at or above `min_similarity`. Only images that name a book are counted.
--- needs: require_pairs, default_model
+-- Like means a stored pair at or above `min_similarity`, or where it is not given the model's own
+-- threshold. Only images that name a book are counted.
+-- needs: require_pairs, default_model, threshold_of
 create or replace function imgsim.reappearance(
     model text default imgsim.default_model(),
-    min_similarity double precision default 0.94
+    min_similarity double precision default null
 )
 returns table (
     image_id bigint,
@@ -19,17 +20,18 @@ language plpgsql
 stable
 as $$
 declare
-    chosen smallint := imgsim.require_pairs(model, min_similarity);
+    least_similarity double precision := imgsim.threshold_of(model, min_similarity);
+    chosen smallint := imgsim.require_pairs(model, least_similarity);
 begin
     return query
     with both_ways as (
         select p.image_id, p.other_id
         from imgsim.pair p
-        where p.model_id = chosen and p.similarity >= min_similarity
+        where p.model_id = chosen and p.similarity >= least_similarity
         union all
         select p.other_id, p.image_id
         from imgsim.pair p
-        where p.model_id = chosen and p.similarity >= min_similarity
+        where p.model_id = chosen and p.similarity >= least_similarity
     )
     select
         i.image_id,

@@ -1,15 +1,16 @@
 -- At or above each threshold: how many images have a neighbour, how many pairs are there, and how
--- many of these are of two books? What it means to choose 0.94.
+-- many of these are of two books? What it means to choose one.
 --   select * from imgsim.threshold_counts('resnet50', array[0.90, 0.94, 0.98]);
+--
+-- Without `thresholds`: 0.80 to 0.99, and the model's own.
 --
 -- Images are exact: the nearest of each is its first neighbour. Pairs are complete where the stored
 -- pairs reach down to the threshold (`imgsim pairs`), or no list of neighbours is full of them;
 -- else `complete` is false, and there are at least so many.
--- needs: require_neighbours, require_between, default_model
+-- needs: require_neighbours, require_between, default_model, threshold_of
 create or replace function imgsim.threshold_counts(
     model text default imgsim.default_model(),
-    thresholds double precision[] default
-        array[0.80, 0.85, 0.90, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99]
+    thresholds double precision[] default null
 )
 returns table (
     threshold double precision,
@@ -23,6 +24,8 @@ language plpgsql
 stable
 as $$
 declare
+    usual constant double precision[] :=
+        array[0.80, 0.85, 0.90, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99];
     m smallint := imgsim.require_neighbours(model, 1);
     lists imgsim.neighbour_state;
     pairs_from double precision := (
@@ -30,8 +33,10 @@ declare
         from imgsim.pair_state s
         join imgsim.model x on x.model_id = s.model_id and x.revision = s.revision
         where s.model_id = m);
-    lowest double precision := (select min(t) from unnest(thresholds) t);
+    lowest double precision;
 begin
+    thresholds := coalesce(thresholds, usual || imgsim.threshold_of(model));
+    lowest := (select min(t) from unnest(thresholds) t);
     if coalesce(cardinality(thresholds), 0) = 0 then
         raise exception 'no thresholds are given'
             using errcode = 'invalid_parameter_value', hint = 'give some: thresholds => array[0.9, 0.94]';
@@ -62,12 +67,12 @@ begin
         select t.threshold,
             count(n.image_id) filter (where n.rank = 1) as images,
             count(n.image_id) filter (where n.rank = lists.k) as full_lists
-        from unnest(thresholds) as t (threshold)
+        from (select distinct u.threshold from unnest(thresholds) as u (threshold)) as t
         left join near n on n.similarity >= t.threshold and n.rank in (1, lists.k)
         group by t.threshold
     ), paired as (
         select t.threshold, count(p.similarity) as pairs, count(*) filter (where p.across) as across
-        from unnest(thresholds) as t (threshold)
+        from (select distinct u.threshold from unnest(thresholds) as u (threshold)) as t
         left join pair p on p.similarity >= t.threshold
         group by t.threshold
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imgsim.export import Outcome, Target
     from imgsim.export.joined import Joined
     from imgsim.networks.models import Model
+    from imgsim.networks.thresholds import Threshold
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -125,25 +126,27 @@ def pairs(
     place: Place,
     /,
     name: str | None,
-    threshold: float,
+    threshold: float | None,
     other_documents_only: bool,
     at_most: int,
     **output: Any,
 ) -> None:
     """Every two pictures at or above a threshold, with the books on both sides.
 
-    In psql: select * from imgsim.pair_ecco where similarity >= 0.94;
+    In psql: select * from imgsim.pair_ecco where similarity >= 0.9;
     """
     from imgsim import export as exports
     from imgsim.export import of_likeness
+    from imgsim.networks import thresholds
 
     target = _target("pairs", TABLES + GRAPHS, **output)
     with place.connect() as connection:
         model = _model(connection, name)
-        fill_pairs(connection, [model], threshold, at_most)
+        least = thresholds.of(model, threshold)
+        fill_pairs(connection, [model], least.value, at_most)
         with exports.one_moment(connection):
             joined = of_likeness.like_pairs(connection, model, threshold, other_documents_only)
-            options = {"threshold": threshold, "other_documents_only": other_documents_only}
+            options = _told(least) | {"other_documents_only": other_documents_only}
             outcome = exports.write(connection, joined, target, model, options)
     _report(joined.title, outcome)
 
@@ -155,22 +158,24 @@ def pairs(
 @output_options(TABLES + GRAPHS)
 @pass_place
 def groups_of_books(
-    place: Place, /, name: str | None, threshold: float, at_most: int, **output: Any
+    place: Place, /, name: str | None, threshold: float | None, at_most: int, **output: Any
 ) -> None:
     """Books that share pictures, and how many: the weight of an edge in the graph formats.
 
-    In psql: select * from imgsim.book_graph('resnet50', 0.94);
+    In psql: select * from imgsim.book_graph('resnet50');
     """
     from imgsim import export as exports
     from imgsim.export import of_likeness
+    from imgsim.networks import thresholds
 
     target = _target("groups-of-books", TABLES + GRAPHS, **output)
     with place.connect() as connection:
         model = _model(connection, name)
-        fill_pairs(connection, [model], threshold, at_most)
+        least = thresholds.of(model, threshold)
+        fill_pairs(connection, [model], least.value, at_most)
         with exports.one_moment(connection):
             joined = of_likeness.books_sharing(connection, model, threshold)
-            outcome = exports.write(connection, joined, target, model, {"threshold": threshold})
+            outcome = exports.write(connection, joined, target, model, _told(least))
     _report(joined.title, outcome)
 
 
@@ -330,6 +335,11 @@ def _model(connection: Connection, name: str | None) -> Model:
     if model.weights == UNTRAINED:
         warn(f"{model.name} is untrained: its similarities mean nothing")
     return model
+
+
+def _told(threshold: Threshold) -> dict[str, object]:
+    """Returns what the description of a file says of a threshold."""
+    return {"threshold": threshold.value, "threshold_from": threshold.own or None}
 
 
 def _report(title: str, outcome: Outcome) -> None:

@@ -12,7 +12,6 @@ from imgsim.cli.comparison import device_option, multiplied_on
 from imgsim.cli.output import say
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
-from imgsim.settings import THRESHOLD
 from imgsim.wording import counted
 
 if TYPE_CHECKING:
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 threshold_option = click.option(
     "--threshold",
     type=Similarity(0, 1, min_open=True),
-    default=THRESHOLD,
-    show_default=True,
-    help="The least similarity (cosine).",
+    help="The least similarity (cosine).  [default: the model's own]",
 )
 at_most_option = click.option(
     "--at-most",
@@ -42,16 +39,16 @@ at_most_option = click.option(
 @device_option
 @pass_place
 def pairs(
-    place: Place, threshold: float, names: tuple[str, ...], at_most: int, device: str
+    place: Place, threshold: float | None, names: tuple[str, ...], at_most: int, device: str
 ) -> None:
     """Find and store all pairs of pictures at or above a threshold, for each model.
 
     Pairs that are up to date and complete from that threshold stay. After an ingest
     only the new pictures are compared with all; after an interruption it resumes.
 
-    In psql: select * from imgsim.pair_ecco where similarity >= 0.94;
+    In psql: select * from imgsim.pair_ecco where similarity >= 0.9;
     """
-    from imgsim.networks import models
+    from imgsim.networks import models, thresholds
 
     with place.connect() as connection:
         chosen = models.chosen(connection, names) if names else models.stored(connection)
@@ -59,7 +56,7 @@ def pairs(
         for model in chosen:
             count = filled.get(model.name)
             done = "already up to date" if count is None else f"{counted(count, 'pair')} found"
-            say(f"{model.name}: {done}")
+            say(f"{model.name}: {done} {thresholds.of(model, threshold).told}".rstrip())
     if not chosen:
         say("the store is empty; add pictures first: imgsim ingest FOLDER")
 
@@ -67,7 +64,7 @@ def pairs(
 def fill(
     connection: Connection,
     chosen: Sequence[Model],
-    threshold: float,
+    threshold: float | None,
     at_most: int,
     device: str = "cpu",
 ) -> dict[str, int]:

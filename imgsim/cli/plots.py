@@ -14,7 +14,7 @@ from imgsim.cli.groups import warn_of_older
 from imgsim.cli.output import warn_untrained
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
-from imgsim.settings import NEIGHBOURS, SHARED, THRESHOLD, UNTRAINED
+from imgsim.settings import NEIGHBOURS, SHARED, UNTRAINED
 
 if TYPE_CHECKING:
     from imgsim.plots.figures import Drawn
@@ -84,14 +84,13 @@ model_option = click.option(
 )
 
 
-def threshold_option(default: float | None) -> Callable[[Command], Command]:
-    """Adds the option: how similar a picture must be to be shown."""
+def threshold_option(default: str = "") -> Callable[[Command], Command]:
+    """Adds the option: how similar a picture must be to be shown; `default` is for `--help`."""
+    told = f"  [default: {default}]" if default else ""
     return click.option(
         "--threshold",
         type=Similarity(-1, 1),
-        default=default,
-        show_default=default is not None,
-        help="Show pictures with at least this similarity (cosine).",
+        help=f"Show pictures with at least this similarity (cosine).{told}",
     )
 
 
@@ -122,13 +121,13 @@ def grid(place: Place, /, image: str, paper: Paper, **given: Any) -> None:
 @paper("double")
 @pass_place
 def ladder(place: Place, /, paper: Paper, **given: Any) -> None:
-    """What a score means: pairs at 0.5, 0.6, … 1.0."""
+    """What a score means: pairs at 0.5, 0.6, … 1.0 and the model's own threshold."""
     _draw(place, "ladder", paper, "ladder", **given)
 
 
 @plot.command("map")
 @click.argument("image", required=False)
-@threshold_option(THRESHOLD)
+@threshold_option("the model's own")
 @models_option
 @click.option(
     "--colour-by",
@@ -152,7 +151,7 @@ def map_(place: Place, /, image: str | None, paper: Paper, **given: Any) -> None
 @click.option(
     "-k", type=click.IntRange(1, 60), help="How many.  [default: 8, or all of --threshold]"
 )
-@threshold_option(None)
+@threshold_option()
 @model_option
 @click.option("--other-documents-only", is_flag=True, help="Only pictures of other books.")
 @paper("double")
@@ -179,7 +178,11 @@ def overlap(place: Place, /, paper: Paper, **given: Any) -> None:
 
 @plot.command()
 @models_option
-@click.option("--mark", type=Similarity(0, 1), default=THRESHOLD, show_default=True)
+@click.option(
+    "--mark",
+    type=Similarity(0, 1),
+    help="The threshold to mark.  [default: each model's own]",
+)
 @click.option(
     "-k",
     type=click.IntRange(1, 1000),
@@ -201,7 +204,7 @@ def threshold(place: Place, /, paper: Paper, **given: Any) -> None:
 
 @plot.command()
 @click.argument("image")
-@threshold_option(THRESHOLD)
+@threshold_option("the model's own")
 @model_option
 @click.option("--other-documents-only", is_flag=True, help="Only pictures of other books.")
 @paper("double")

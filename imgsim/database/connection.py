@@ -131,10 +131,14 @@ def for_programs(settings: Settings) -> tuple[str, dict[str, str]]:
 
 @dataclass(frozen=True)
 class Table:
-    """The answer to a query: column names, and rows of plain Python values."""
+    """The answer to a query: column names, and rows of plain Python values.
+
+    `note` is what a reader must know of all of them, such as the threshold that was taken.
+    """
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
+    note: str = ""
 
     def frame(self) -> pandas.DataFrame:
         """Returns the same as a DataFrame: text as strings, whole numbers as nullable integers."""
@@ -146,6 +150,8 @@ class Table:
             kind = _pandas_type({type(value) for value in values})
             if kind:
                 frame[column] = frame[column].astype(kind)  # type: ignore[call-overload]
+        if self.note:
+            frame.attrs["note"] = self.note
         return frame
 
 

@@ -12,6 +12,7 @@ from psycopg import sql
 from imgsim.database.connection import Connection
 from imgsim.database.copying import copy_columns
 from imgsim.export.joined import Joined, Query, Step, one_row
+from imgsim.networks import thresholds
 from imgsim.networks.models import Model
 from imgsim.similarity.comparison.nearest import Lists, Nearest
 from imgsim.similarity.stored_vectors import read_vectors
@@ -100,10 +101,11 @@ order by least(l.image_id, l.other_id), greatest(l.image_id, l.other_id)
 
 
 def like_pairs(
-    connection: Connection, model: Model, threshold: float, other_documents_only: bool
+    connection: Connection, model: Model, threshold: float | None, other_documents_only: bool
 ) -> Joined:
-    """Every pair of images at or above a threshold, with the books on both sides."""
-    values = {"model_id": model.model_id, "model": model.name, "threshold": threshold}
+    """Every pair of images at or above a threshold or the model's own, both with their books."""
+    least = thresholds.of(model, threshold)
+    values = {"model_id": model.model_id, "model": model.name, "threshold": least.value}
     joined = "from imgsim.pair_ecco where model = %(model)s and similarity >= %(threshold)s"
     lists = PAIR_LISTS
     elsewhere = ""
@@ -113,9 +115,9 @@ def like_pairs(
         lists = f"select image_id, other_id, similarity {joined}"
         elsewhere = " of different documents"
     edges = "select image_id::text as source, other_id::text as target, similarity as weight"
-    what = f"pairs{elsewhere} of at least {threshold:g}"
+    what = f"pairs{elsewhere} of at least {least.value:g}"
     return Joined(
-        f"all {what} by {model.name}",
+        f"all pairs{elsewhere} by {model.name}, of at least {least}",
         Query(f"select * {joined} order by image_id, other_id", values),
         ("model", "image_id", "other_id"),
         _count_sides(connection, what, Query(lists, values)),
@@ -132,12 +134,13 @@ where p.model_id = %(model_id)s and p.similarity >= %(threshold)s
 """
 
 
-def books_sharing(connection: Connection, model: Model, threshold: float) -> Joined:
-    """Which books share pictures, and how many."""
-    values = {"model_id": model.model_id, "model": model.name, "threshold": threshold}
+def books_sharing(connection: Connection, model: Model, threshold: float | None) -> Joined:
+    """Which books share pictures at or above a threshold or the model's own, and how many."""
+    least = thresholds.of(model, threshold)
+    values = {"model_id": model.model_id, "model": model.name, "threshold": least.value}
     counts = one_row(connection, Query(BOOK_COUNTS, values))
     steps = (
-        f"pairs of at least {threshold:g}",
+        f"pairs of at least {least.value:g}",
         "whose images both have an ecco_id",
         "of two different books",
         "pairs of books, before the join with imgsim.ecco_document",
@@ -145,7 +148,7 @@ def books_sharing(connection: Connection, model: Model, threshold: float) -> Joi
         "of these with both books in the bibliography",
     )
     return Joined(
-        f"books that share pictures of at least {threshold:g} by {model.name}",
+        f"books that share pictures by {model.name}, of at least {least}",
         Query("select * from imgsim.book_graph(%(model)s, %(threshold)s)", values),
         ("ecco_id", "other_ecco_id"),
         tuple(Step(what, rows) for what, rows in zip(steps, counts, strict=True)),

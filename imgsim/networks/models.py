@@ -15,7 +15,7 @@ import psycopg
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
 from imgsim.networks import bundled
-from imgsim.settings import PRETRAINED, UNTRAINED
+from imgsim.settings import PRETRAINED, STUDIED, THRESHOLD, UNTRAINED
 from imgsim.wording import counted
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ INK_PREPROCESS = "print"
 
 @dataclass(frozen=True)
 class Model:
-    """A row of `imgsim.model`."""
+    """A row of `imgsim.model`.
+
+    `threshold` is its own; `threshold_from` what that was measured on, None if it was not measured.
+    """
 
     model_id: int
     name: str
@@ -40,6 +43,8 @@ class Model:
     weights_sha256: str
     preprocess: str
     embedding_table: str
+    threshold: float = THRESHOLD
+    threshold_from: str | None = None
 
     @property
     def described(self) -> str:
@@ -66,7 +71,7 @@ def stored(connection: Connection) -> list[Model]:
     rows = connection.execute(
         """
         select model_id, name, architecture, dimension, weights, weights_sha256,
-            preprocess, embedding_table
+            preprocess, embedding_table, threshold, threshold_from
         from imgsim.model
         order by model_id
         """
@@ -250,13 +255,26 @@ def _add(connection: Connection, wanted: Wanted) -> Model:
         *(wanted.name, network.architecture, network.dimension),
         *(network.weights.name, network.weights.sha256, preprocess),
         json.dumps(training) if training else None,
+        *_own_threshold(network, training),
     ]
     try:
-        connection.execute("select imgsim.add_model(%s, %s, %s, %s, %s, %s, %s)", row)
+        connection.execute("select imgsim.add_model(%s, %s, %s, %s, %s, %s, %s, %s, %s)", row)
     except psycopg.errors.UniqueViolation:
         _check_name(connection, wanted.name)  # another imgsim took the table's name meanwhile
         raise
     return named(connection, wanted.name)
+
+
+def _own_threshold(
+    network: Network, training: Mapping[str, Any] | None
+) -> tuple[float, str | None]:
+    """Returns the threshold of a new model, and what it was measured on; None if it was not."""
+    measured = (training or {}).get("threshold")
+    if measured:
+        return measured["value"], measured["measured_on"]
+    if network.weights.name == PRETRAINED and network.architecture in STUDIED:
+        return THRESHOLD, "the original study"
+    return THRESHOLD, None
 
 
 def preprocess_for(network: Network) -> str:

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from imgsim.errors import ImgsimError
+from imgsim.networks import thresholds
 from imgsim.networks.models import Model
-from imgsim.plots.gather import THRESHOLDS, Overlap, ThresholdCount
+from imgsim.plots.gather import Overlap, ThresholdCount
 from imgsim.plots.layout import lettering, style
 from imgsim.plots.layout.page import MARGIN, Box, Page
 from imgsim.plots.layout.style import BLUE, DIM, LINE_MM, SERIES, Drawing
-from imgsim.settings import THRESHOLD
 from imgsim.wording import counted
 
 PANEL_MM = 48.0
@@ -69,11 +69,14 @@ def draw_overlap(table: Overlap, width: str = "single") -> Drawing:
 def draw_threshold(
     counts: Mapping[Model, Sequence[ThresholdCount]],
     width: str = "double",
-    marked: float = THRESHOLD,
+    marked: float | None = None,
 ) -> Drawing:
     """Draws images with a neighbour, and pairs, at or above each threshold: a line per model.
 
     The line is dotted where the stored lists do not hold all pairs: there are at least that many.
+
+    Args:
+        marked: the threshold to mark; by default each model's own, in its colour.
 
     Raises:
         ImgsimError: there is nothing to count.
@@ -82,7 +85,7 @@ def draw_threshold(
         raise ImgsimError("the store has no model", "add pictures first: imgsim ingest FOLDER")
     page = Page(style.WIDTHS[width])
     models = list(counts)
-    y = page.heading("What choosing a threshold means", _threshold_notes(counts), models)
+    y = page.heading("What choosing a threshold means", _threshold_notes(counts, marked), models)
     left, right, figure = _two_panels(page, _legend(page, models, y), width)
     images, pairs = page.axes(left, "images"), page.axes(right, "pairs")
     for (model, rows), (colour, marker, line) in zip(counts.items(), _series(models), strict=True):
@@ -103,7 +106,9 @@ def draw_threshold(
     pairs.set_title("Pairs (logarithmic)", loc="left")
     pairs.yaxis.set_major_formatter(FuncFormatter(_short_number))
     for axes in (images, pairs):
-        _mark(axes, marked)
+        _label(axes)
+        for threshold, colour in _marks(models, marked).items():
+            _mark(axes, threshold, colour)
     return figure
 
 
@@ -125,12 +130,17 @@ def _short_number(value: float, _: int) -> str:
     return f"{value / 1e6:g} M" if value >= 1e6 else f"{value:,.0f}"
 
 
-def _threshold_notes(counts: Mapping[Model, Sequence[ThresholdCount]]) -> list[str]:
-    what = "Images with a neighbour, and pairs of images, at or above each similarity (cosine)"
+def _threshold_notes(
+    counts: Mapping[Model, Sequence[ThresholdCount]], marked: float | None
+) -> list[str]:
+    what = ["Images with a neighbour, and pairs of images, at or above each similarity (cosine)"]
+    if marked is None:
+        what.append("Marked: " + "; ".join(str(thresholds.of(model)) for model in counts))
     if all(row.complete for rows in counts.values() for row in rows):
-        return [what]
+        return what
+    lowest = min(row.threshold for rows in counts.values() for row in rows)
     partial = "Dotted, hollow: a minimum, because not all pairs are stored"
-    return [what, f"{partial} (imgsim pairs --threshold {THRESHOLDS[0]:g})"]
+    return [*what, f"{partial} (imgsim pairs --threshold {lowest:g})"]
 
 
 def _series(models: Sequence[Model]) -> list[tuple[str, str, str]]:
@@ -169,17 +179,29 @@ def _pairs(axes: Axes, rows: Sequence[ThresholdCount], look: dict[str, Any]) -> 
         axes.plot([row.threshold for row in whole], [row.pairs for row in whole], **look)
 
 
-def _mark(axes: Axes, threshold: float) -> None:
-    """Labels the thresholds, and marks one of them."""
+def _marks(models: Sequence[Model], marked: float | None) -> dict[float, str]:
+    """Returns the thresholds to mark and their colours, that of the model whose own it is."""
+    if marked is not None:
+        return {marked: DIM}
+    colours: dict[float, str] = {}
+    for model, (colour, _, _) in zip(models, _series(models), strict=True):
+        colours[model.threshold] = DIM if model.threshold in colours else colour
+    return colours
+
+
+def _label(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MultipleLocator(0.05))
     axes.xaxis.set_major_formatter("{x:.2f}")
     axes.set_xlabel("threshold (cosine)")
-    axes.axvline(threshold, color=DIM, linewidth=0.8, zorder=0)
+
+
+def _mark(axes: Axes, threshold: float, colour: str) -> None:
+    axes.axvline(threshold, color=colour, linewidth=0.8, zorder=0)
     axes.annotate(
         f"{threshold:g}",
         *((threshold, 1), (2, -1)),
         xycoords=("data", "axes fraction"),
         textcoords="offset points",
         va="top",
-        color=DIM,
+        color=colour,
     )

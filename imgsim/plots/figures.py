@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from imgsim import plots
 from imgsim.database.connection import Connection
 from imgsim.errors import NotFoundError
-from imgsim.networks import models
-from imgsim.settings import NEIGHBOURS, SHARED, THRESHOLD
+from imgsim.networks import models, thresholds
+from imgsim.settings import NEIGHBOURS, SHARED
 from imgsim.similarity import neighbours, search
 from imgsim.work import Progress, silent
 
@@ -60,13 +60,15 @@ def image_map(
     connection: Connection,
     image: str | None = None,
     *,
-    threshold: float = THRESHOLD,
+    threshold: float | None = None,
     model_names: Sequence[str] = (),
     colour_by: str | None = None,
     method: str = "pca",
     width: str = "double",
 ) -> Drawn:
     """Returns a map of all images in two dimensions, one of them and those like it marked.
+
+    Without a threshold each model marks those that reach its own.
 
     Raises:
         NotFoundError: the image is not stored.
@@ -80,8 +82,10 @@ def image_map(
                 f"cannot mark {image} on the map: it is not in the store",
                 f"add it first: imgsim ingest {image}",
             )
-        question = search.Question(image, min_similarity=threshold)
-        rankings = {m.name: plots.ranking(connection, question, m) for m in chosen}
+        for model in chosen:
+            least = thresholds.of(model, threshold).value
+            question = search.Question(image, min_similarity=least)
+            rankings[model.name] = plots.ranking(connection, question, model)
     drawn = plots.gather_map(connection, chosen, rankings, threshold, colour_by or "", method)
     return Drawn(plots.draw_map(drawn, width), chosen)
 
@@ -121,12 +125,16 @@ def threshold(
     connection: Connection,
     *,
     model_names: Sequence[str] = (),
-    mark: float = THRESHOLD,
+    mark: float | None = None,
     k: int = NEIGHBOURS,
     width: str = "double",
     on_progress: Progress = silent,
 ) -> Drawn:
-    """Returns how many images have a neighbour at each threshold, and how many pairs there are."""
+    """Returns how many images have a neighbour at each threshold, and how many pairs there are.
+
+    Args:
+        mark: the threshold to mark; by default each model's own.
+    """
     chosen = _chosen(connection, model_names)
     neighbours.bring_up_to_date(connection, chosen, k, on_progress)
     counts = {model: plots.threshold_counts(connection, model) for model in chosen}
@@ -137,15 +145,19 @@ def timeline(
     connection: Connection,
     image: str,
     *,
-    threshold: float = THRESHOLD,
+    threshold: float | None = None,
     model: str | None = None,
     other_documents_only: bool = False,
     width: str = "double",
 ) -> Drawn:
-    """Returns an image and all images like it, by the year of their books."""
+    """Returns an image and all images like it, by the year of their books.
+
+    Without a threshold all that reach the model's own.
+    """
     (named,) = models.chosen(connection, [model] if model else [])
+    least = thresholds.of(named, threshold).value
     question = search.Question(
-        image, min_similarity=threshold, other_documents_only=other_documents_only
+        image, min_similarity=least, other_documents_only=other_documents_only
     )
     ranking = plots.ranking(connection, question, named)
     return Drawn(plots.draw_timeline(ranking, threshold, width), (named,))

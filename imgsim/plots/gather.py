@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ from imgsim.images.stored import Content
 from imgsim.networks.models import Model
 from imgsim.similarity import search
 
-THRESHOLDS = tuple(percent / 100 for percent in range(80, 101))
+LOWEST_PERCENT = 80
+BELOW_OWN = 5
+"""How many percent below a model's own threshold its counts begin, if not at the lowest above."""
 
 
 @dataclass(frozen=True)
@@ -137,10 +140,19 @@ def overlap(connection: Connection, k: int, model_a: Model, model_b: Model) -> O
     return Overlap(k, model_a, model_b, rows)
 
 
+def _around_own(model: Model) -> list[float]:
+    lowest = max(1, min(LOWEST_PERCENT, math.floor(100 * model.threshold) - BELOW_OWN))
+    return sorted({model.threshold, *(percent / 100 for percent in range(lowest, 101))})
+
+
 def threshold_counts(
-    connection: Connection, model: Model, thresholds: Sequence[float] = THRESHOLDS
+    connection: Connection, model: Model, thresholds: Sequence[float] | None = None
 ) -> list[ThresholdCount]:
-    """Returns the rows of `imgsim.threshold_counts`; neighbour lists must have been filled."""
+    """Returns the rows of `imgsim.threshold_counts`; neighbour lists must have been filled.
+
+    Args:
+        thresholds: by default 0.80 to 1, lower where the model's own is, and its own.
+    """
     answer = table(
         connection,
         """
@@ -148,7 +160,7 @@ def threshold_counts(
         from imgsim.threshold_counts(%(model)s, %(thresholds)s::double precision[])
         order by threshold
         """,
-        {"model": model.name, "thresholds": list(thresholds)},
+        {"model": model.name, "thresholds": list(thresholds or _around_own(model))},
     )
     return [
         ThresholdCount(threshold, images, float(percent or 0), pairs, complete)

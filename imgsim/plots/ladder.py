@@ -10,18 +10,18 @@ import numpy.typing as npt
 
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
+from imgsim.networks import thresholds
 from imgsim.networks.models import Model
 from imgsim.plots import gather
 from imgsim.plots.gather import Illustration
 from imgsim.plots.layout import lettering, style, thumbnails
 from imgsim.plots.layout.page import MARGIN, Box, Page, contained
 from imgsim.plots.layout.style import DIM, LINE_MM, Drawing
-from imgsim.settings import THRESHOLD
 from imgsim.similarity.comparison.vectors import Vectors
 from imgsim.similarity.stored_vectors import read_vectors
 from imgsim.wording import counted, score_text
 
-RUNGS = (0.5, 0.6, 0.7, 0.8, 0.9, THRESHOLD, 1.0)
+RUNGS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SAMPLE = 1000
 NEAR = 0.01
 BLOCK = 64
@@ -64,17 +64,19 @@ def gather_ladder(
     connection: Connection,
     model: Model,
     pairs: int = 1,
-    rungs: Sequence[float] = RUNGS,
+    rungs: Sequence[float] = (),
     seed: int = 1,
 ) -> Ladder:
     """Returns the pairs nearest to each score, from the stored vectors.
 
     Up to 1,000 images, drawn by `seed`, are compared with all; a pair is near a score within 0.01,
-    and no image is shown twice on a rung.
+    and no image is shown twice on a rung. Without `rungs` the scores are 0.5, 0.6, … 1.0 and the
+    model's own threshold.
 
     Raises:
         ImgsimError: the model has fewer than two vectors.
     """
+    rungs = rungs or sorted({*RUNGS, model.threshold})
     vectors = read_vectors(connection, model)
     total = len(vectors.ids)
     if total < 2:
@@ -155,7 +157,10 @@ def draw_ladder(rungs: Ladder, width: str = "double") -> Drawing:
     )
     y = page.heading(
         "What a similarity looks like",
-        [f"The pairs nearest to each score, by {style.label(rungs.model)}; {among}"],
+        [
+            f"The pairs nearest to each score, by {style.label(rungs.model)}; {among}",
+            f"The threshold: {thresholds.of(rungs.model)}",
+        ],
         [rungs.model],
     )
     for rung in rungs.rungs:

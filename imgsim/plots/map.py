@@ -13,6 +13,7 @@ from matplotlib.colors import ListedColormap, LogNorm
 
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
+from imgsim.networks import thresholds
 from imgsim.networks.models import Model
 from imgsim.plots.classes import Classes, classes_of
 from imgsim.plots.gather import Ranking, classes
@@ -46,10 +47,13 @@ class Panel:
 
 @dataclass(frozen=True)
 class ImageMap:
-    """The panels of a map; `values` holds what its images are coloured by, by their ids."""
+    """The panels of a map; `values` holds what its images are coloured by, by their ids.
+
+    `threshold` is None where each panel marks what reaches its model's own.
+    """
 
     panels: tuple[Panel, ...]
-    threshold: float
+    threshold: float | None
     colour_by: str = ""
     values: Mapping[int, str | int | None] = field(default_factory=dict)
 
@@ -58,7 +62,7 @@ def gather_map(
     connection: Connection,
     models: Sequence[Model],
     rankings: Mapping[str, Ranking],
-    threshold: float,
+    threshold: float | None,
     colour_by: str = "",
     method: str = "pca",
 ) -> ImageMap:
@@ -126,9 +130,11 @@ def _notes(drawn: ImageMap, known: Classes | None) -> list[str]:
     dense = any(len(panel.projection.ids) > DENSE for panel in drawn.panels)
     notes = ["Vectors in two dimensions; images that lie together are similar"]
     if any(panel.ranking for panel in drawn.panels):
+        models = [panel.model for panel in drawn.panels if panel.ranking]
+        least = dict.fromkeys(str(thresholds.of(model, drawn.threshold)) for model in models)
         notes.append(
-            f"Black star: the query; red: images with a similarity (cosine) of {drawn.threshold:g} "
-            "or more to it"
+            "Black star: the query; red: images with a similarity (cosine) to it of at least "
+            + "; ".join(least)
         )
     if known and dense:
         what = COLOUR_BY[drawn.colour_by]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
+from imgsim.networks import thresholds
 from imgsim.plots.gather import Illustration, Ranking
 from imgsim.plots.layout import lettering, style, thumbnails
 from imgsim.plots.layout.page import MARGIN, Box, Page, contained
@@ -66,7 +67,7 @@ class Axis:
 
 
 @style.styled
-def draw_timeline(ranking: Ranking, threshold: float, width: str = "double") -> Drawing:
+def draw_timeline(ranking: Ranking, threshold: float | None, width: str = "double") -> Drawing:
     """Draws the query and its matches above their years, the earliest at the left.
 
     The pictures stand at or near their year and do not overlap. The nearest 30 (14 in a single
@@ -90,15 +91,20 @@ def draw_timeline(ranking: Ranking, threshold: float, width: str = "double") -> 
 
 
 def _heading(
-    page: Page, ranking: Ranking, threshold: float, everything: Sequence[Appearance], width: str
+    page: Page,
+    ranking: Ranking,
+    threshold: float | None,
+    everything: Sequence[Appearance],
+    width: str,
 ) -> float:
     years = [item.illustration.year for item in everything if item.illustration.year is not None]
     span = f", {min(years)} to {max(years)}" if years and min(years) != max(years) else ""
     count = len(ranking.matches)
     what = f"{counted(count, 'picture')} like {ranking.query.name}{span}"
+    least = thresholds.of(ranking.model, threshold)
     left_out = len(everything) - MOST_SHOWN[width]
     notes = [
-        f"Similarity (cosine) of at least {threshold:g} by {style.label(ranking.model)}",
+        f"Similarity (cosine) by {style.label(ranking.model)} of at least {least}",
         f"The nearest {MOST_SHOWN[width]} are shown, {left_out:,} more as dots at their years"
         if left_out > 0
         else "",

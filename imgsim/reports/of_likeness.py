@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from imgsim.database.connection import Connection, Table, table
-from imgsim.networks import models
-from imgsim.settings import THRESHOLD
+from imgsim.networks import models, thresholds
 from imgsim.similarity import neighbours, pairs
 from imgsim.work import Progress, silent
 
@@ -61,6 +61,8 @@ def threshold(
 ) -> Table:
     """Returns how many images have a neighbour, and how many pairs, at each threshold by model.
 
+    The model's own threshold is among them.
+
     Where a model has too many pairs to store, they are counted in the neighbour lists, and the
     column `complete` says so.
     """
@@ -70,11 +72,15 @@ def threshold(
     for model in chosen:
         try:
             pairs.bring_up_to_date(
-                connection, [model], LOWEST_COUNTED, on_progress, MOST_PAIRS_COUNTED
+                connection,
+                [model],
+                min(LOWEST_COUNTED, model.threshold),
+                on_progress,
+                MOST_PAIRS_COUNTED,
             )
         except pairs.TooManyPairsError:
             continue
-    return table(
+    answer = table(
         connection,
         """
         select m.name as model, c.*
@@ -84,13 +90,15 @@ def threshold(
         """,
         {"names": [model.name for model in chosen]},
     )
+    own = "; ".join(str(thresholds.of(model)) for model in chosen)
+    return replace(answer, note=f"the models' own thresholds: {own}" if own else "")
 
 
 def documents(
     connection: Connection,
     *,
     model: str | None = None,
-    threshold: float = THRESHOLD,
+    threshold: float | None = None,
     on_progress: Progress = silent,
 ) -> Table:
     """Returns per book: illustrations, how many re-appear elsewhere, first and last year there."""
@@ -101,7 +109,7 @@ def decades(
     connection: Connection,
     *,
     model: str | None = None,
-    threshold: float = THRESHOLD,
+    threshold: float | None = None,
     on_progress: Progress = silent,
 ) -> Table:
     """Returns per decade: books, illustrations, how many were seen in earlier or later books."""
@@ -127,13 +135,15 @@ def _reappearing(
     connection: Connection,
     function: str,
     model: str | None,
-    threshold: float,
+    threshold: float | None,
     on_progress: Progress,
 ) -> Table:
     chosen = _one(connection, model)
-    pairs.bring_up_to_date(connection, [chosen], threshold, on_progress)
-    return table(
+    least = thresholds.of(chosen, threshold)
+    pairs.bring_up_to_date(connection, [chosen], least.value, on_progress)
+    answer = table(
         connection,
         f"select * from imgsim.{function}(%(model)s, %(threshold)s)",  # noqa: S608
-        {"model": chosen.name, "threshold": threshold},
+        {"model": chosen.name, "threshold": least.value},
     )
+    return replace(answer, note=least.told)

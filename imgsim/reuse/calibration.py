@@ -14,11 +14,11 @@ from typing import Any
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError
 from imgsim.formats.tallies import Tally, first_example, tally, total
+from imgsim.networks import thresholds
 from imgsim.networks.models import Model
 from imgsim.reuse import pair_files
 from imgsim.reuse.pair_files import NamedPair, PairFile
 from imgsim.reuse.verdicts import SAME_BLOCK, verdict_meant
-from imgsim.settings import THRESHOLD
 from imgsim.wording import counted
 
 FEW = 20
@@ -150,17 +150,56 @@ def measure(
     )
 
 
-def sentences(answer: Table, wanted: float = PRECISION) -> list[str]:
-    """Returns what a table of `measure` means: for 0.94, and which threshold to choose."""
-    scores: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in answer.rows:
-        named = dict(zip(answer.columns, row, strict=True))
-        scores[named["score"]].append(named)
+def sentences(answer: Table, models: Sequence[Model], wanted: float = PRECISION) -> list[str]:
+    """Returns what a table of `measure` means: at the models' own thresholds, and which to take."""
+    own = {model.name: model for model in models}
     said: list[str] = []
-    for score, rows in scores.items():
-        said += _of_known_threshold(score, rows)
+    for score, rows in _by_score(answer).items():
+        if score in own:
+            said += _of_own_threshold(own[score], rows)
         said.append(_of_proposal(score, rows, wanted))
     return said
+
+
+def keep(
+    connection: Connection,
+    answer: Table,
+    models: Sequence[Model],
+    wanted: float = PRECISION,
+    source: str = "verdicts",
+) -> list[str]:
+    """Makes the thresholds that a table of `measure` proposes the models' own.
+
+    Args:
+        source: what was measured on, in the plural.
+
+    Returns:
+        What was kept, and what was not and why, a sentence for each model.
+
+    Raises:
+        ImgsimError: no model has a threshold to keep; nothing has been changed.
+    """
+    scores = _by_score(answer)
+    told, kept = [], 0
+    for model in models:
+        rows = scores.get(model.name, [])
+        if reason := _why_not(rows, wanted):
+            told.append(f"{model.name} keeps {thresholds.of(model)}: {reason}")
+            continue
+        best = next(row for row in rows if row["proposed"])
+        measured_on = f"{best['labelled']:,} {source}, for a precision of {wanted:g}"
+        thresholds.keep(connection, model, best["threshold"], measured_on)
+        kept += 1
+        told.append(
+            f"{model.name}: its own threshold is {best['threshold']:g} from now on; "
+            f"it was {model.threshold:g}"
+        )
+    if not kept:
+        raise ImgsimError(
+            "cannot keep any threshold: " + ("; ".join(told) or "the store has no model"),
+            "judge more pairs: imgsim verdict IMAGE IMAGE VERDICT",
+        )
+    return told
 
 
 def cautions(answer: Table) -> list[str]:
@@ -203,12 +242,37 @@ def _settle(labels: Labels, ids: tuple[int, int], rows: list[tuple[NamedPair, bo
         labels.repeated.add(f"line {pair.line}: as line {first.line}")
 
 
-def _of_known_threshold(score: str, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _by_score(answer: Table) -> dict[str, list[dict[str, Any]]]:
+    scores: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in answer.rows:
+        named = dict(zip(answer.columns, row, strict=True))
+        scores[named["score"]].append(named)
+    return scores
+
+
+def _why_not(rows: Sequence[dict[str, Any]], wanted: float) -> str:
+    """Returns why no threshold can be kept of these rows; empty if one can."""
+    if not rows:
+        return "it has no vectors of the labelled pairs"
+    same = rows[0]["labelled_same"]
+    others = rows[0]["labelled"] - same
+    if min(same, others) < FEW:
+        return (
+            f"labelled are {same:,} from one block and {others:,} others; {FEW} of each are needed"
+        )
+    best = next((row for row in rows if row["proposed"]), None)
+    if best is None:
+        return f"no threshold reaches a precision of {wanted:g}"
+    return "" if best["threshold"] > 0 else "the one proposed is not above 0"
+
+
+def _of_own_threshold(model: Model, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    own = thresholds.of(model)
     for row in rows:
-        if row["threshold"] != THRESHOLD or score.endswith(" normalised"):
+        if row["threshold"] != own.value:
             continue
         if not row["pairs"]:
-            yield f"{score} at {THRESHOLD}: no labelled pair reaches it"
+            yield f"{model.name} {own.told}: no labelled pair reaches it"
             continue
         finds = (
             ""
@@ -217,7 +281,7 @@ def _of_known_threshold(score: str, rows: Sequence[dict[str, Any]]) -> Iterator[
         )
         verb = "is" if row["same_block"] == 1 else "are"
         yield (
-            f"{score} at {THRESHOLD}: {row['same_block']:,} of {row['pairs']:,} labelled "
+            f"{model.name} {own.told}: {row['same_block']:,} of {row['pairs']:,} labelled "
             f"pairs that reach it {verb} of one block ({_precision(row)}){finds}"
         )
 

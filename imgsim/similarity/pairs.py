@@ -19,8 +19,8 @@ from imgsim.database.connection import Connection
 from imgsim.database.copying import copy_columns
 from imgsim.database.turns import committed, share_models
 from imgsim.errors import ImgsimError
+from imgsim.networks import thresholds
 from imgsim.networks.models import Model
-from imgsim.settings import THRESHOLD
 from imgsim.similarity.comparison.products import Multiplied, OnProcessor
 from imgsim.similarity.comparison.reaching import Found, Reaching
 from imgsim.similarity.comparison.vectors import Vectors
@@ -58,7 +58,7 @@ class State:
 def bring_up_to_date(
     connection: Connection,
     models: Sequence[Model],
-    threshold: float = THRESHOLD,
+    threshold: float | None = None,
     on_progress: Progress = silent,
     at_most: int = MOST_PAIRS,
     multiply: Multiplied = OnProcessor,
@@ -67,6 +67,7 @@ def bring_up_to_date(
     """Fills `imgsim.pair` for models whose pairs are missing, too few, or older than their images.
 
     Args:
+        threshold: the least similarity of a pair; by default each model's own.
         on_progress: called with the model's name, how many comparisons are done, and of how many.
         at_most: stop, with nothing changed, where a model has more pairs than this.
         multiply: what multiplies, and where.
@@ -79,16 +80,19 @@ def bring_up_to_date(
         ImgsimError: the threshold is out of range.
         TooManyPairsError: a model has more than `at_most`.
     """
-    if not 0 < threshold <= 1:
+    if threshold is not None and not 0 < threshold <= 1:
         raise ImgsimError(f"the threshold is {threshold}", "give one above 0, up to 1")
 
     def fill(model: Model) -> int:
         state = state_of(connection, model)
-        return _Filling(connection, model, state, threshold, at_most).run(on_progress, multiply)
+        least = thresholds.of(model, threshold).value
+        return _Filling(connection, model, state, least, at_most).run(on_progress, multiply)
 
     return renew(
         *(connection, models, "imgsim.pair", may_be_old),
-        is_current=lambda model: state_of(connection, model).is_current(threshold),
+        is_current=lambda model: state_of(connection, model).is_current(
+            thresholds.of(model, threshold).value
+        ),
         fill=fill,
     )
 

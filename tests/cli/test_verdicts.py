@@ -145,7 +145,7 @@ def test_calibration_says_in_words_what_the_table_comes_to(
     rows = list(csv.DictReader(io.StringIO(answer.out)))
     assert {row["labelled"] for row in rows} == {"3"}
     assert {row["score"] for row in rows} == {"resnet50", "resnet50 normalised"}
-    assert "resnet50 at 0.94: " in answer.err
+    assert "resnet50 at 0.94, as none is measured for resnet50: " in answer.err
     assert "1 from one block and 2 others" in answer.err
     assert "no labelled pair is verified yet: imgsim verify" in answer.err
     assert "not of all pairs" in answer.err

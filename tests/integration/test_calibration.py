@@ -204,7 +204,8 @@ def test_labels_that_cannot_be_used_are_told_of(connection: Connection, tmp_path
         calibration.read_labels(connection, file)
 
 
-def test_in_words_it_says_what_094_means_and_what_to_take() -> None:
+def test_in_words_it_says_what_the_models_own_threshold_means_and_what_to_take() -> None:
+    of = models.Model(1, "resnet50", "resnet50", 8, "w", "x", "fit", "e", 0.94, "the study")
     answer = Table(
         (
             *("score", "threshold", "pairs", "same_block", "precision", "precision_low"),
@@ -216,9 +217,9 @@ def test_in_words_it_says_what_094_means_and_what_to_take() -> None:
             ("evidence", 0.94, 0, 0, None, None, None, 0.0, 28, 12, False, False),
         ],
     )
-    known, proposed, *of_evidence = calibration.sentences(answer, 0.95)
+    known, proposed, *of_evidence = calibration.sentences(answer, [of], 0.95)
     assert known == (
-        "resnet50 at 0.94: 9 of 10 labelled pairs that reach it are of one block "
+        "resnet50 at 0.94, resnet50's own: 9 of 10 labelled pairs that reach it are of one block "
         "(precision 0.90, 0.60 to 0.98), and it finds 71 % of all that are"
     )
     assert proposed == (
@@ -226,7 +227,6 @@ def test_in_words_it_says_what_094_means_and_what_to_take() -> None:
         "it finds 66 %); too few pairs to be sure of it"
     )
     assert of_evidence == [
-        "evidence at 0.94: no labelled pair reaches it",
         "evidence: no threshold reaches a precision of 0.95 on these pairs",
     ]
     few, unverified, caution = calibration.cautions(answer)

@@ -191,12 +191,16 @@ NO_SIMILARITY = [
     "book_graph(min_similarity => {})",
     "threshold_counts(thresholds => array[0.9, {}])",
     "require_pairs('resnet50', {})",
+    "threshold_of('resnet50', {})",
     "calibration(wanted => {})",
     "calibration(step => {})",
     "accepted_link({})",
 ]
-OPTIONAL = ("similar(", "nearest(", "neighbours(")
-"""Of these null is the default: ten, or all above a threshold; and no threshold."""
+OPTIONAL = (
+    *("similar(", "nearest(", "neighbours("),
+    *("reappearance(", "documents(", "decades(", "book_graph(", "threshold_of("),
+)
+"""Of these null is the default: ten, or all above a threshold; no threshold, or the model's own."""
 
 
 def calls() -> list[tuple[str, str]]:

@@ -84,11 +84,11 @@ def test_one_has_no_plural() -> None:
     assert counted(2, "copy", "copies") == "2 copies"
 
 
-def test_sql_has_the_threshold_of_the_command_line_as_its_default() -> None:
-    found: Counter[str] = Counter()
+def test_sql_states_the_fallback_of_a_model_alone_and_no_threshold_beside_the_models_own() -> None:
+    found: Counter[tuple[str, str]] = Counter()
     for file in SQL.glob("*.sql"):
-        found.update(
-            re.findall(r"min_similarity double precision default (\d\S*)", file.read_text())
+        stated = re.findall(
+            r"(?:min_similarity|threshold) double precision default (\d[\d.]*)", file.read_text()
         )
-    assert found
-    assert set(found) == {str(THRESHOLD)}
+        found.update((file.name, number) for number in stated)
+    assert set(found) == {("add_model.sql", str(THRESHOLD))}

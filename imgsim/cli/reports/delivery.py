@@ -12,7 +12,7 @@ from imgsim.cli.arguments import Similarity
 from imgsim.cli.output import deliver, say, warn_untrained
 from imgsim.cli.place import Place
 from imgsim.cli.progress import progress_line
-from imgsim.settings import SHARED, THRESHOLD, UNTRAINED
+from imgsim.settings import SHARED, UNTRAINED
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection, Table
@@ -25,9 +25,7 @@ model_option = click.option("--model", metavar="NAME", help="[default: resnet50,
 threshold_option = click.option(
     "--threshold",
     type=Similarity(0, 1, min_open=True),
-    default=THRESHOLD,
-    show_default=True,
-    help="The least similarity (cosine) of two like pictures.",
+    help="The least similarity (cosine) of two like pictures.  [default: the model's own]",
 )
 
 
@@ -57,6 +55,8 @@ def deliver_report(
         answer = reports.REPORTS[name](connection, **given)
         heading = title(connection, answer)
         _warn_of_untrained(connection, name)
+    if answer.note:
+        say(answer.note)
     # In a file or a pipe an empty answer is an empty table; a reader is told in words.
     if output is None and format_ in (None, "table"):
         if heading or not answer.rows:

@@ -67,7 +67,7 @@ def threshold(place: Place, /, **given: Any) -> None:
 def documents(place: Place, /, **given: Any) -> None:
     """Per book, how many illustrations re-appear in another, and from when to when?
 
-    In psql: select * from imgsim.documents('resnet50', 0.94);
+    In psql: select * from imgsim.documents('resnet50');
     """
     deliver_report(place, "documents", given)
 
@@ -80,6 +80,6 @@ def documents(place: Place, /, **given: Any) -> None:
 def decades(place: Place, /, **given: Any) -> None:
     """Per decade, how many illustrations were seen in another book, earlier or later?
 
-    In psql: select * from imgsim.decades('resnet50', 0.94);
+    In psql: select * from imgsim.decades('resnet50');
     """
     deliver_report(place, "decades", given)

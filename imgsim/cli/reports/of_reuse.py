@@ -124,10 +124,15 @@ def verdicts(place: Place, /, **given: Any) -> None:
     show_default=True,
     help="The step from one threshold to the next.",
 )
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Make each proposed threshold of a model's cosine its own, for all commands.",
+)
 @models_option
 @report_options
 @pass_place
-def calibration(place: Place, /, **given: Any) -> int:
+def calibration(place: Place, /, keep: bool, **given: Any) -> int:
     """What does a threshold of each score mean: how many pairs above it are of one block?
 
     Measured on the pairs that scholars agree on, or on a table of labelled pairs: precision and
@@ -136,6 +141,7 @@ def calibration(place: Place, /, **given: Any) -> int:
 
     In psql: select * from imgsim.calibration();
     """
+    from imgsim.networks import models
     from imgsim.reuse import calibration
 
     file: Path | None = given["labels"]
@@ -154,8 +160,14 @@ def calibration(place: Place, /, **given: Any) -> int:
     def title(connection: Connection, answer: Table) -> str:
         for caution in calibration.cautions(answer):
             warn(caution)
-        for sentence in calibration.sentences(answer, precision):
+        names = given["model_names"]
+        chosen = models.chosen(connection, names) if names else models.stored(connection)
+        for sentence in calibration.sentences(answer, chosen, precision):
             say(sentence)
+        if keep:
+            source = f"labelled pairs of {file.name}" if file else "verdicts"
+            for sentence in calibration.keep(connection, answer, chosen, precision, source):
+                say(sentence)
         return ""
 
     deliver_report(place, "calibration", given, title=title)

@@ -102,7 +102,8 @@ def train(
 
     It sees two simulated impressions of every picture (inked, worn, cropped, turned, thresholded,
     stamped, shown through), and learns that they belong together and other pictures do not. A few
-    of the pictures are held out: after each epoch it says how many of them a new impression finds.
+    of the pictures are held out: after each epoch it says how many of them a new impression finds,
+    and at the end they give the model its own threshold, if they are not too few.
 
     The state is kept every few minutes: interrupted, the same command goes on. At the end the
     network is a model of the store; embed with it by `imgsim ingest --model NAME PATH…`.
@@ -137,7 +138,7 @@ def train(
 def _train(place: Place, name: str, plan: Plan, paths: tuple[Path, ...]) -> None:
     """Trains by a plan, and stores the network as a model."""
     from imgsim.cli.epochs import Shown
-    from imgsim.networks import models
+    from imgsim.networks import models, thresholds
     from imgsim.networks.training import clear, train
 
     # No connection is held meanwhile: a training takes hours, and the server may be restarted.
@@ -152,4 +153,6 @@ def _train(place: Place, name: str, plan: Plan, paths: tuple[Path, ...]) -> None
         f"{added.name}: {added.architecture}, {added.dimension} dimensions, {added.preprocess}; "
         f"weights in {trained.weights}, vectors in imgsim.{added.embedding_table}"
     )
+    measured = added.threshold_from or "measure it with: imgsim report calibration --keep"
+    say(f"threshold: {thresholds.of(added)} ({measured})")
     say(f"embed with it: imgsim ingest --model {added.name} PATH…")

@@ -21,7 +21,7 @@ from imgsim.database.connection import Connection
 from imgsim.demo import plates
 from imgsim.errors import ImgsimError
 from imgsim.networks import architectures, models, training
-from imgsim.networks.training import loop
+from imgsim.networks.training import checkpoints, loop
 from imgsim.networks.training.gathering import gather
 from imgsim.networks.training.loop import Epoch, Recipe, State, Training
 from tests.conftest import Answer
@@ -122,13 +122,13 @@ def test_an_unfinished_training_of_another_recipe_or_other_pictures_is_not_overw
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         training.train(plan(tmp_path, 4), [folder], Kept(interrupt_at=1))
-    before = (tmp_path / loop.CHECKPOINT).read_bytes()
+    before = (tmp_path / checkpoints.CHECKPOINT).read_bytes()
     with pytest.raises(ImgsimError, match=said) as error:
         training.train(plan(tmp_path, 4, **changed), [folder])
     assert "--fresh" in error.value.hint
     with pytest.raises(ImgsimError, match="other pictures"):
         training.train(plan(tmp_path, 4), [*sorted(folder.glob("[12]*.png"))])
-    assert (tmp_path / loop.CHECKPOINT).read_bytes() == before
+    assert (tmp_path / checkpoints.CHECKPOINT).read_bytes() == before
     training.train(plan(tmp_path, 4, fresh=True, **changed), [folder])
 
 
@@ -218,6 +218,33 @@ assert not list(place.glob("*.part"))
 """
 
 
+def test_a_network_measures_its_own_threshold_with_the_state_that_is_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: Connection
+) -> None:
+    monkeypatch.setattr(loop, "FEWEST_MEASURED", 2)
+    shares = itertools.chain([1.0], itertools.repeat(0.1))
+    monkeypatch.setattr(Training, "_found", lambda self: next(shares))
+    place = tmp_path / "run"
+    trained = training.train(plan(place, 12, rate=0.01), [folder])
+    measured = trained.provenance["threshold"]
+    assert measured["measured_on"] == "simulated impressions of 2 held-out pictures"
+    gathered = gather([folder], tmp_path / "again.u8", lambda done: None)
+    written = architectures.load(SMALL, str(trained.weights)).module
+    of_weights = Training(
+        recipe(12), gathered.pictures, written, tmp_path, torch.device("cpu"), torch.float32
+    )
+    # A hundredth off: the weights are rounded as they are written.
+    assert of_weights.own_threshold() == pytest.approx(measured["value"], abs=0.0101)
+    assert 0 < measured["value"] <= 1
+    wanted = models.Wanted("mine", SMALL, str(trained.weights), training=trained.provenance)
+    model = models.ensure(connection, wanted)
+    assert (model.threshold, model.threshold_from) == tuple(measured.values())
+
+
+def test_from_few_held_out_pictures_no_threshold_is_measured(folder: Path, tmp_path: Path) -> None:
+    assert training.train(plan(tmp_path, 1), [folder]).provenance["threshold"] is None
+
+
 @pytest.mark.slow
 def test_where_the_disk_is_full_the_checkpoint_before_survives(
     folder: Path, tmp_path: Path
@@ -237,7 +264,7 @@ def test_where_the_disk_is_full_the_checkpoint_before_survives(
 
 
 def test_a_damaged_checkpoint_is_named_and_nothing_is_done(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / loop.CHECKPOINT).write_bytes(b"PK\x03\x04 cut off")
+    (tmp_path / checkpoints.CHECKPOINT).write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(ImgsimError, match="cannot read the checkpoint") as error:
         training.train(plan(tmp_path), [folder])
     assert "--fresh" in error.value.hint
@@ -297,6 +324,7 @@ def test_the_command_ends_with_a_model_of_the_store_and_how_it_came_about(
     assert "found by a new impression" in done.err
     model = models.named(connection, "my-prints.2")
     assert (model.embedding_table, model.preprocess) == ("embedding_my_prints_2", "print")
+    assert "threshold: 0.94, as none is measured for my-prints.2 (measure it with: " in done.err
     row = connection.execute("select training from imgsim.model").fetchone()
     assert row is not None
     assert row[0]["recipe"]["steps"] == 5
@@ -339,7 +367,7 @@ def test_killed_in_the_middle_it_goes_on(folder: Path, tmp_path: Path) -> None:
             break
     process.send_signal(signal.SIGINT)
     process.wait(60)
-    state = loop.read(tmp_path / loop.CHECKPOINT)["state"]
+    state = checkpoints.read(tmp_path / checkpoints.CHECKPOINT)["state"]
     assert 3 <= state["step"] < 500
 
 

@@ -24,8 +24,8 @@ import torch
 from imgsim.errors import ImgsimError
 from imgsim.networks import architectures, bundled, embedding
 from imgsim.networks.architectures import Network
-from imgsim.networks.training import loop
-from imgsim.networks.training.gathering import Gathered, gather
+from imgsim.networks.training import checkpoints
+from imgsim.networks.training.gathering import Gathered, Pictures, gather
 from imgsim.networks.training.loop import Recipe, State, Told, Training
 from imgsim.settings import UNTRAINED
 from imgsim.version import __version__
@@ -112,12 +112,13 @@ def train(plan: Plan, paths: Sequence[Path], told: Reader | None = None) -> Trai
             # What was learnt since the last checkpoint is minutes of work.
             training.save()
             raise
-        return _finished(plan, network, gathered, state, f"{device}, {precision}")
+        own = training.own_threshold()
+        return _finished(plan, network, gathered, state, own, f"{device}, {precision}")
 
 
 def clear(folder: Path) -> None:
     """Removes what only an unfinished training needs: its pictures and its checkpoint."""
-    for name in (PICTURES, loop.CHECKPOINT):
+    for name in (PICTURES, checkpoints.CHECKPOINT):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -173,13 +174,13 @@ def _gathered(plan: Plan, paths: Sequence[Path], told: Reader) -> Gathered:
 
 def _take_up(plan: Plan, training: Training, gathered: Gathered) -> None:
     """Resumes from the checkpoint, if there is one of this training."""
-    file = plan.folder / loop.CHECKPOINT
+    file = plan.folder / checkpoints.CHECKPOINT
     if plan.fresh:
         file.unlink(missing_ok=True)
     if not file.exists():
         return
     # Of another recipe or other pictures it would go on as if nothing were wrong.
-    content = loop.read(file)
+    content = checkpoints.read(file)
     advice = "give the same options and folders to resume it, --fresh to start again, or "
     advice += "another --name"
     before, now = content["recipe"], asdict(plan.recipe)
@@ -196,12 +197,12 @@ def _take_up(plan: Plan, training: Training, gathered: Gathered) -> None:
 
 
 def _finished(
-    plan: Plan, network: Network, gathered: Gathered, state: State, where: str
+    plan: Plan, network: Network, gathered: Gathered, state: State, own: float | None, where: str
 ) -> Trained:
     """Writes the weights of the best state, and beside them how they were trained."""
     kept = state.kept if state.kept is not None else network.module.state_dict()
     file = plan.folder / "weights.pt"
-    loop.write_whole(file, bundled.packed({key: v.cpu() for key, v in kept.items()}))
+    checkpoints.write_whole(file, bundled.packed({key: v.cpu() for key, v in kept.items()}))
     pictures = gathered.pictures
     provenance = {
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
@@ -217,6 +218,7 @@ def _finished(
         "batch": state.batch,
         "hours": round(state.seconds / 3600, 2),
         "found": state.kept_found if state.kept is not None else None,
+        "threshold": None if own is None else _measured(own, pictures),
         "epochs": [asdict(epoch) for epoch in state.epochs],
         "where": f"{where}; {platform.machine()}",
         "versions": {"imgsim": __version__, "torch": str(torch.__version__)},
@@ -224,3 +226,11 @@ def _finished(
     }
     file.with_suffix(".json").write_text(json.dumps(provenance, indent=1) + "\n", "utf-8")
     return Trained(file, provenance)
+
+
+def _measured(threshold: float, pictures: Pictures) -> dict[str, Any]:
+    held_out = int(np.count_nonzero(pictures.held_out))
+    return {
+        "value": threshold,
+        "measured_on": f"simulated impressions of {held_out:,} held-out pictures",
+    }

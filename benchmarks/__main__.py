@@ -17,7 +17,7 @@ NAMES = (
         "overlap",
         "pairs",
     ),
-    *("retrieval", "similar", "start", "unchanged"),
+    *("retrieval", "similar", "start", "thresholds", "unchanged"),
 )
 
 

@@ -37,7 +37,7 @@ ENDINGS = {
 WIDE = 10_000
 LONG_TEXT = frozenset(
     {"ecco_full_title", "other_ecco_full_title", "book", "path", "reason", "what", "source"}
-    | {"first_title", "last_title"}
+    | {"first_title", "last_title", "threshold_from"}
 )
 OPTIONAL = frozenset(
     {"publication_year", "ecco_full_title", "ecco_id", "page_number", "publication_place"}

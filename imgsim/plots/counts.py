@@ -199,9 +199,9 @@ def _mark(axes: Axes, threshold: float, colour: str) -> None:
     axes.axvline(threshold, color=colour, linewidth=0.8, zorder=0)
     axes.annotate(
         f"{threshold:g}",
-        *((threshold, 1), (2, -1)),
+        *((threshold, 0), (2, 2)),
         xycoords=("data", "axes fraction"),
         textcoords="offset points",
-        va="top",
+        va="bottom",
         color=colour,
     )

@@ -9,6 +9,7 @@ import sys
 NAMES = (
     *(
         "evidence",
+        "evidence_fit",
         "export_memory",
         "index",
         "ingest",

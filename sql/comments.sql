@@ -128,13 +128,16 @@ comment on column imgsim.local_feature.height is 'The height of the picture that
 comment on column imgsim.local_feature.points is 'How many details were found';
 comment on column imgsim.local_feature.features is 'The details, packed (imgsim/reuse/evidence/features.py)';
 comment on column imgsim.local_feature.ink is 'The ink of the picture in small, packed';
+comment on column imgsim.local_feature.cells is 'What the middle layer of a network sees in it, packed (imgsim/reuse/evidence/cells.py)';
 
 comment on table imgsim.verification is 'What imgsim verify found of two pictures laid upon each other, once: image_id < other_id';
 comment on column imgsim.verification.image_id is 'The image with the lower number';
 comment on column imgsim.verification.other_id is 'The image with the higher number';
 comment on column imgsim.verification.relation is 'What the two are to each other: same block, same block in part, copy, unrelated or undecided';
 comment on column imgsim.verification.probability is 'That both are of one block; of same block in part, that the part is';
-comment on column imgsim.verification.mirrored is 'One of the two is the mirror image of the other';
+comment on column imgsim.verification.copy_probability is 'That one was cut after the other, or both after one model';
+comment on column imgsim.verification.unrelated_probability is 'That they are neither: the three probabilities sum to one';
+comment on column imgsim.verification.mirrored is 'One of the two is the mirror image of the other; false where nothing relates them';
 comment on column imgsim.verification.inliers is 'How many details agree in one position';
 comment on column imgsim.verification.coverage is 'The share of the image that what agrees covers';
 comment on column imgsim.verification.other_coverage is 'The share of the other that what agrees covers';

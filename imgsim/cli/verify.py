@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from imgsim.cli.output import say, show, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
 from imgsim.settings import NEIGHBOURS
-from imgsim.wording import counted
+from imgsim.wording import counted, score_text
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 MOST_SURE = 0.999
+TURNED = 10
+"""Degrees from which a turn is told: less comes of how a page lay."""
 
 
 @click.command(short_help="Decide which pairs are of one block: their lines are laid together.")
@@ -48,8 +51,9 @@ def verify(
     """Lay pictures upon each other and compare their lines: one block, a copy, or merely alike.
 
     Of every pair of near neighbours, by all models, or of two pictures, or of the pairs in a file,
-    it says what they are to each other, how sure that is, whether one is mirrored, and which part
-    they share. Pictures are called by name, path or id; two may also be any image files.
+    it says what they are to each other, how probable that is, whether one is mirrored or turned,
+    and which part they share. Pictures are called by name, path or id; two may also be any image
+    files.
 
     What has been verified is left as it is; interrupted, it goes on where it was. Exit code: 3 if
     rows of the file could not be used.
@@ -100,18 +104,23 @@ def _read(connection: Connection, file: Path) -> tuple[list[Pair], int]:
 
 
 def _tell(images: tuple[str, ...], judged: Judgement, stored: bool) -> None:
-    if judged.reason and judged.relation == "undecided":
+    if judged.relation == "undecided":
         click.echo(f"undecided: {judged.reason}")
-        return
-    mirrored = ", mirrored" if judged.mirrored and judged.relation != "unrelated" else ""
-    sure = min(judged.probability, MOST_SURE)
-    click.echo(f"{judged.relation}{mirrored} (probability {sure:.3f})")
-    if judged.reason:
-        click.echo(judged.reason)
-        return
+    else:
+        click.echo(judged.relation)
+        if judged.reason:
+            click.echo(judged.reason)
+            return
+    if judged.transform is not None or judged.relation == "unrelated":
+        click.echo(
+            f"probability of one block {score_text(judged.probability, 3)}, of a copy "
+            f"{score_text(judged.copy_probability, 3)}, of neither "
+            f"{score_text(judged.unrelated_probability, 3)}"
+        )
     if judged.box is None:
-        click.echo(f"{judged.inliers} points match, too few to lay one upon the other")
         return
+    for finding in _lying(judged):
+        click.echo(finding)
     click.echo(
         f"{judged.inliers} points match; {judged.coverage:.0%} of the ink of the first agrees with "
         f"the second, {judged.other_coverage:.0%} the other way; lines correlate at "
@@ -123,6 +132,19 @@ def _tell(images: tuple[str, ...], judged: Judgement, stored: bool) -> None:
             click.echo(f"the part in {image}: {box} (left, top, right, bottom, in pixels)")
     if stored:
         say(f"see it: imgsim plot overlay {' '.join(images)}")
+
+
+def _lying(judged: Judgement) -> Iterator[str]:
+    """What is remarkable of how the one lies upon the other; nothing of pictures unrelated."""
+    if judged.relation == "unrelated":
+        return
+    if judged.mirrored:
+        if judged.relation.startswith("same block"):
+            yield "left and right are exchanged: a counterproof, or a scan that was flipped"
+        else:
+            yield "left and right are exchanged, as in a print that was copied from a print"
+    if judged.angle is not None and abs(judged.angle) >= TURNED:
+        yield f"the first is turned by {abs(judged.angle):.0f}° to lie upon the second"
 
 
 def _tell_of_a_negative(connection: Connection, image: str, other: str) -> None:

@@ -112,23 +112,34 @@ def levelled(image: Image.Image, side: int) -> Image.Image:
 
 
 def trimmed(image: Image.Image) -> Image.Image:
-    """Returns a grey picture without its blank margins, but for a narrow one.
+    """Returns a grey picture without its blank margins, but for a narrow one."""
+    return image.crop(inked_box(np.asarray(image)))
 
-    A row or a column is blank if hardly any of it is ink: specks of dirt do not count.
+
+def inked_box(grey: npt.NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Returns left, top, right and bottom of what is printed, with a narrow margin.
+
+    A row or a column is blank if hardly any of it is ink: specks of dirt do not count. The box is
+    the whole picture where next to nothing would be left.
+
+    Args:
+        grey: uint8 (h, w), 0 for ink.
     """
-    inked = np.asarray(image) < INKED
+    inked = grey < INKED
+    height, width = inked.shape
     edges = []
     for axis in (1, 0):
         share = inked.mean(axis=axis)
         held = np.flatnonzero(share > SPECKS)
         if not len(held):
-            return image
-        around = max(1, round(MARGIN * (held[-1] - held[0] + 1)))
-        edges.append((max(0, held[0] - around), min(len(share), held[-1] + 1 + around)))
+            return 0, 0, width, height
+        first, last = int(held[0]), int(held[-1]) + 1
+        around = max(1, round(MARGIN * (last - first)))
+        edges.append((max(0, first - around), min(len(share), last + around)))
     (top, bottom), (left, right) = edges
-    if (bottom - top) * (right - left) < LEAST_KEPT * image.width * image.height:
-        return image
-    return image.crop((int(left), int(top), int(right), int(bottom)))
+    if (bottom - top) * (right - left) < LEAST_KEPT * width * height:
+        return 0, 0, width, height
+    return left, top, right, bottom
 
 
 def _multiple(side: float, step: int) -> int:

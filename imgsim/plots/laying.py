@@ -14,7 +14,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from imgsim.images.preprocess import levelled
-from imgsim.reuse.evidence.ink import FLAT, REGIONS
+from imgsim.reuse.evidence import sheets
+from imgsim.reuse.evidence.ink import REGIONS
 from imgsim.reuse.evidence.matching import moved
 
 Matrix = npt.NDArray[np.floating[Any]]
@@ -108,21 +109,8 @@ def disagreement(one: Plane, other: Plane, overlap: npt.NDArray[np.bool_]) -> Pl
     share = min(1.0, LOOKED_AT / max(one.shape))
     size = (max(1, round(width * share)), max(1, round(height * share)))
     within = _resized(overlap.astype(np.float32), size) > 0.99
-    blur, side = REGIONS
-    planes = [
-        cv2.GaussianBlur(_resized(plane, size), (0, 0), blur) * within for plane in (one, other)
-    ]
-    count = np.maximum(_sum(within.astype(np.float32), side), 1e-6)
-    means = [_sum(plane, side) / count for plane in planes]
-    spreads = [
-        np.maximum(_sum(plane * plane, side) / count - mean**2, FLAT)
-        for plane, mean in zip(planes, means, strict=True)
-    ]
-    common = _sum(planes[0] * planes[1], side) / count - means[0] * means[1]
-    # FLAT in both spreads: empty paper beside empty paper agrees in nothing and differs in nothing.
-    correlation = common / np.sqrt(spreads[0] * spreads[1])
-    inked = np.sqrt(np.maximum(*spreads) - FLAT)
-    # By what is usual in this picture: a faint impression differs as visibly as a black one.
+    upper, lower = (_resized(plane, size) for plane in (one, other))
+    correlation, inked = sheets.correlation(upper, lower, within, *REGIONS)
     weight = np.clip(inked / max(float(np.percentile(inked, 75)), 1e-6), 0, 1)
     differ = cv2.GaussianBlur(np.clip(1 - correlation, 0, 1) * weight, (0, 0), SMOOTH) * within
     return np.asarray(cv2.resize(differ, (width, height)), np.float32)
@@ -137,9 +125,3 @@ def _scale(transform: Matrix, size: Size) -> float:
 
 def _resized(plane: Plane, size: Size) -> Plane:
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _sum(plane: npt.NDArray[Any], side: int) -> Plane:
-    return np.asarray(
-        cv2.boxFilter(plane, -1, (side, side), borderType=cv2.BORDER_CONSTANT), np.float32
-    )

@@ -29,6 +29,9 @@ COLUMNS = {"single": 2, "double": 3}
 GAP = 2.0
 TALLEST = 1.4
 MOST_MATCHES = 60
+TURNED = 10
+"""Degrees from which a turn is told: less comes of how a page lay."""
+
 PIXELS = 1400
 """The longer side that is kept of a picture: as fine as a panel is printed, and some more."""
 
@@ -190,9 +193,15 @@ def _side(illustration: Illustration, called: str) -> tuple[Side, LocalFeatures]
 def _notes(judged: Judgement) -> list[str]:
     """Returns the judgement and what it rests on, for below the title."""
     what = "the shared part is" if judged.relation == "same block in part" else "both are"
-    probability = f"probability {score_text(judged.probability, 2)} that {what} from one block"
-    mirrored = "; A is mirrored" if judged.mirrored and judged.transform is not None else ""
-    told = f"{judged.relation.capitalize()}{mirrored}; {probability}"
+    sure, by = judged.probability, f"that {what} from one block"
+    if judged.relation == "copy":
+        sure, by = judged.copy_probability, "that one was cut after the other or its model"
+    mirrored = "; A is mirrored" if judged.mirrored else ""
+    by_degrees = 0.0 if judged.angle is None or judged.relation == "unrelated" else judged.angle
+    turned = f"; A is turned by {abs(by_degrees):.0f}°" if abs(by_degrees) >= TURNED else ""
+    told = (
+        f"{judged.relation.capitalize()}{mirrored}{turned}; probability {score_text(sure, 2)} {by}"
+    )
     if judged.transform is None:
         why = judged.reason or "too few of their features match"
         return [told, f"They cannot be aligned: {why}"]
@@ -203,7 +212,8 @@ def _notes(judged: Judgement) -> list[str]:
         f"correlation of the lines {judged.correlation:.2f}"
     )
     chance = "The alignment of unrelated pictures may be chance"
-    return [told, counts, *([chance] if judged.relation == "unrelated" else [])]
+    undecided = [f"Undecided: {judged.reason}"] if judged.relation == "undecided" else []
+    return [told, counts, *undecided, *([chance] if judged.relation == "unrelated" else [])]
 
 
 def _matches(judged: Judgement) -> str:

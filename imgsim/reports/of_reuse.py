@@ -26,9 +26,10 @@ def evidence(connection: Connection, *, relation: str | None = None) -> Table:
         connection,
         """
         select
-            name, other_name, relation, probability, mirrored, inliers, coverage, other_coverage,
-            correlation, ecco_full_title, publication_year, publication_place,
-            other_ecco_full_title, other_publication_year, other_publication_place, reason
+            name, other_name, relation, probability, copy_probability, unrelated_probability,
+            same_group, mirrored, angle, scale, inliers, coverage, other_coverage, correlation,
+            ecco_full_title, publication_year, publication_place, other_ecco_full_title,
+            other_publication_year, other_publication_place, reason
         from imgsim.verification_ecco
         where %(relation)s::text is null or relation = %(relation)s
         order by probability desc, inliers desc, image_id, other_id

@@ -34,7 +34,7 @@ def _pictures(connection: Connection, tmp_path: Path, monkeypatch: pytest.Monkey
 def test_two_pictures_are_said_to_be_of_one_block_and_how_sure_that_is(imgsim: Imgsim) -> None:
     answer = imgsim("verify", "one", "two")
     assert answer.code == 0
-    assert answer.out.startswith("same block (probability 0.9")
+    assert answer.out.startswith("same block\nprobability of one block 0.9")
     assert "of the ink of the first agrees with the second" in answer.out
     assert answer.err == "see it: imgsim plot overlay one two\n"
     assert "unrelated" in imgsim("verify", "one", "other").out

@@ -177,15 +177,15 @@ def filled(connection: Connection, draw: Draw) -> models.Model:
     """Images with vectors and features, evidence for a group, and nothing computed yet."""
     model = store(connection, "m", clustered(COUNT, 8))
     found = features.find(draw())
-    packed, ink = features.pack(found)
+    packed = features.pack(found)
     connection.execute(
         """
         insert into imgsim.local_feature
-            (image_id, version, sha256, width, height, points, features, ink)
-        select i.image_id, %s, i.sha256, %s, %s, %s, %s, %s
+            (image_id, version, sha256, width, height, points, features, ink, cells)
+        select i.image_id, %s, i.sha256, %s, %s, %s, %s, %s, %s
         from imgsim.image i
         """,
-        [features.VERSION, found.width, found.height, len(found.points), packed, ink],
+        [features.VERSION, found.width, found.height, len(found.points), *packed],
     )
     connection.execute(
         "select setval(pg_get_serial_sequence('imgsim.image', 'image_id'), %s)", [COUNT]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
+from benchmarks import ornaments
 from imgsim.demo import plates
 from imgsim.reuse.evidence import features, judgement, matching
 from imgsim.reuse.evidence.features import LocalFeatures
@@ -94,7 +97,7 @@ def framed(inside: Image.Image) -> Image.Image:
 
 def test_different_pictures_in_one_frame_are_of_one_block_in_part_only() -> None:
     judgement_ = judged(framed(plate(5)), framed(plate(6)))
-    assert judgement_.inliers > 30
+    assert judgement_.inliers > 20
     assert judgement_.relation == PART
     assert judgement_.coverage < 0.9
     assert judged(framed(plate(5)), reprinted(framed(plate(5)))).relation == SAME
@@ -177,7 +180,8 @@ def test_a_picture_with_nothing_to_compare_is_undecided_or_unrelated(poor: Image
     for one, other in ((poor, plate(1)), (plate(1), poor), (poor, poor)):
         judgement_ = judged(one, other)
         assert judgement_.relation in ("undecided", "unrelated")
-        assert judgement_.relation == "unrelated" or "no features" in (judgement_.reason or "")
+        reason = judgement_.reason or "no features"
+        assert "no features" in reason or "repeats itself" in reason
 
 
 def test_two_textures_of_one_kind_are_not_of_one_block() -> None:
@@ -202,13 +206,21 @@ def test_a_very_large_picture_is_compared_reduced() -> None:
 
 def test_packed_features_are_those_that_were_found_within_rounding() -> None:
     before = found(plate(17))
-    packed, ink = features.pack(before)
-    after = features.unpack(before.width, before.height, packed, ink)
+    packed = features.pack(before)
+    after = features.unpack(before.width, before.height, *packed)
     assert np.allclose(after.points, before.points, rtol=1e-3, atol=1e-3)
     assert (after.descriptors == before.descriptors).all()
     assert after.ink.shape == before.ink.shape
     assert np.abs(after.ink.astype(int) - before.ink).mean() < 12
-    assert len(packed) < 46_000
+    assert after.cells.box == before.cells.box
+    for grid, kept in (
+        (before.cells.upright, after.cells.upright),
+        (before.cells.mirrored, after.cells.mirrored),
+    ):
+        assert (kept.rows, kept.columns) == (grid.rows, grid.columns)
+        assert (kept.vectors == grid.vectors).all()
+        assert (kept.common == grid.common).all()
+    assert sum(map(len, packed)) < 60_000
 
 
 def test_no_features_are_packed_and_unpacked_too() -> None:
@@ -241,3 +253,85 @@ def test_a_copy_with_all_lines_elsewhere_is_a_copy_and_found_mirrored_too() -> N
     reversed_ = judged(one, ImageOps.mirror(recut(one)))
     assert (reversed_.relation, reversed_.mirrored) == ("copy", True)
     assert max(copy.probability, reversed_.probability) < 0.5
+
+
+def test_the_three_probabilities_sum_to_one() -> None:
+    for one, other in ((plate(1), reprinted(plate(1))), (plate(18), recut(plate(18)))):
+        told = judged(one, other)
+        each = (told.probability, told.copy_probability, told.unrelated_probability)
+        assert sum(each) == pytest.approx(1)
+        assert all(0 <= p <= 1 for p in each)
+    told = judged(plate(1), plate(11))
+    assert told.unrelated_probability > 0.9
+    assert judged(plate(18), recut(plate(18))).copy_probability > 0.5
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])
+def test_the_angle_and_the_scale_are_told_mirrored_too(angle: int) -> None:
+    one = plate(13)
+    other = one.rotate(-angle, expand=True).resize(
+        (one.width // 2, one.height // 2) if angle % 180 == 0 else (one.height // 2, one.width // 2)
+    )
+    for image, mirrored in ((one, False), (ImageOps.mirror(one.convert("L")), True)):
+        told = judged(image, other, turned=True)
+        assert (told.relation, told.mirrored) == (SAME, mirrored)
+        assert told.angle is not None
+        assert told.scale is not None
+        assert abs((told.angle - angle + 180) % 360 - 180) < 2
+        assert told.scale == pytest.approx(0.5, rel=0.02)
+
+
+def worn(image: Image.Image, seed: int) -> Image.Image:
+    """A bad impression on rough paper: ink missing in spots, and grain everywhere."""
+    rng = np.random.default_rng(seed)
+    grey = np.asarray(image.convert("L"), np.float32)
+    height, width = grey.shape
+    spots = Image.fromarray(rng.normal(0, 1, (height // 6, width // 6)).astype(np.float32))
+    starved = np.asarray(spots.resize((width, height), Image.Resampling.BICUBIC)) > 0.7
+    grain = rng.normal(0, 45, grey.shape)
+    return Image.fromarray((np.where(starved, 235, grey) + grain).clip(0, 255).astype(np.uint8))
+
+
+def test_a_worn_impression_upside_down_is_of_the_same_block() -> None:
+    told = judged(worn(plate(21), 1), worn(plate(21), 2).rotate(180))
+    assert told.relation == SAME
+    assert told.angle is not None
+    assert abs(told.angle) == pytest.approx(180, abs=3)
+
+
+def test_nothing_that_is_unrelated_is_called_mirrored() -> None:
+    every = [judged(plate(seed), plate(seed + 40)) for seed in range(8)]
+    unrelated = [told for told in every if told.relation == "unrelated"]
+    assert len(unrelated) > 4
+    assert not any(told.mirrored for told in unrelated)
+
+
+def test_where_the_scans_show_no_lines_nobody_tells_a_block_from_a_skilled_copy() -> None:
+    def coarse(image: Image.Image) -> Image.Image:
+        small = image.convert("L").filter(ImageFilter.GaussianBlur(4))
+        return Image.fromarray((np.asarray(small, np.float32) * 0.5 + 110).astype(np.uint8))
+
+    told = judged(coarse(plate(18)), coarse(recut(plate(18))))
+    assert told.relation != SAME
+    assert told.probability < 0.5
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_two_settings_of_one_cast_ornament_are_not_called_one_block(number: int) -> None:
+    one, other = ornaments.settings(8)[number]
+    told = judged(one, other)
+    assert told.relation == "undecided"
+    assert "repeats itself" in (told.reason or "")
+
+
+def test_a_picture_at_200_and_at_4000_pixels_is_of_one_block() -> None:
+    one = plate(22, (600, 800))
+    told = judged(one.resize((150, 200), Image.Resampling.LANCZOS), one.resize((3000, 4000)))
+    assert told.relation == SAME
+
+
+def test_a_jpeg_of_bad_quality_is_of_the_same_block(tmp_path: Path) -> None:
+    one = plate(23)
+    one.convert("L").save(tmp_path / "bad.jpg", quality=20)
+    with Image.open(tmp_path / "bad.jpg") as bad:
+        assert judged(one, bad).relation == SAME

@@ -165,7 +165,7 @@ def test_print_does_not_make_ink_of_the_grain_of_empty_paper() -> None:
 
 def test_print_keeps_all_of_a_picture_that_reaches_its_edges_and_of_a_lone_speck() -> None:
     scenery = scene(size=(300, 200))
-    assert preprocess.trimmed(scenery).size == scenery.size
+    assert preprocess.trimmed(scenery.convert("L")).size == scenery.size
     specked = Image.new("L", (400, 400), 255)
     specked.putpixel((7, 9), 0)
     assert preprocess.trimmed(specked).size == specked.size

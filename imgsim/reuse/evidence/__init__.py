@@ -1,6 +1,7 @@
-"""Evidence for re-use: local features matched, pictures aligned, their ink compared, and judged.
+"""Evidence for re-use: pictures aligned, their cells and their ink compared, and judged.
 
-features ──matching──> alignment ──ink──> agreement ──judgement──> relation, probability
+details, masses, cells ──alignment──> transform ──ink, cells──> agreement ──judgement──> relation,
+probabilities
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.images.files import Refused
-from imgsim.reuse.evidence import judgement, verification
+from imgsim.reuse.evidence import judgement, stored_features, verification
 from imgsim.reuse.evidence.features import LocalFeatures
 from imgsim.reuse.evidence.judgement import Judgement
 from imgsim.reuse.evidence.verification import Pair
@@ -51,22 +52,24 @@ def compare(
     if ids[0] is None or ids[1] is None:
         return Compared(judgement.judge(one, two, turned), False)
     pair = Pair(*sorted((ids[0], ids[1])))
-    # Somebody waits for this one pair: a run over the whole store may take hours.
-    verification.verify(connection, [pair], turned, again, takes_turn=False)
+    # What is judged already can be told to those who may only read. And somebody waits for this one
+    # pair: a run over the whole store may take hours.
+    if again or verification.not_judged(connection, [pair], turned):
+        verification.verify(connection, [pair], turned, again, takes_turn=False)
     kept = verification.kept(connection, pair)
     return Compared(kept if pair.image_id == ids[0] else kept.reversed(), True)
 
 
 def _features(connection: Connection, query: Query, called: str) -> LocalFeatures:
     if query.image_id is not None:
-        unreadable = verification.find_features(connection, [query.image_id])
-        known = verification.stored_features(connection, [query.image_id])
+        unreadable = stored_features.find(connection, [query.image_id])
+        known = stored_features.known(connection, [query.image_id])
         if query.image_id in known and query.image_id not in unreadable:
             return known[query.image_id]
         reason = unreadable.get(query.image_id, "it was removed meanwhile")
         raise ImgsimError(f"cannot read {called}: {reason}", "see that the file is where it was")
     assert query.file is not None
-    found = verification.features_of_file(query.file)
+    found = stored_features.of_file(query.file)
     if isinstance(found, Refused):
         raise ImgsimError(f"cannot read {called}: {found.reason}", "give another image")
     return found

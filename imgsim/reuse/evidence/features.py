@@ -1,4 +1,4 @@
-"""Local features of a picture, and its ink in small: found once, kept compactly.
+"""What is kept of a picture to compare it with others: details, its ink in small, its cells.
 
 SIFT (Lowe 2004), its descriptors as RootSIFT (Arandjelović and Zisserman 2012) in 4 bits a number.
 All coordinates are pixels of the picture, from its upper left corner.
@@ -17,14 +17,16 @@ import numpy as np
 from PIL import Image
 
 from imgsim.images.preprocess import levelled
+from imgsim.reuse.evidence import cells, legibility
+from imgsim.reuse.evidence.cells import Cells
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-VERSION = 1
+VERSION = 2
 """Of how features are found and packed; others are found anew."""
 
-MOST = 700
+MOST = 450
 LONGEST, SHORTEST = 700, 320
 """Between these the longer side lies where features are looked for: smaller scans are enlarged."""
 
@@ -52,6 +54,7 @@ class LocalFeatures:
         points: float32 (n, 4): x, y, diameter in pixels, direction in radians.
         descriptors: uint8 (n, 128), RootSIFT in steps of 1/32.
         ink: uint8, the picture in small: 0 for paper, 255 for ink.
+        cells: what the network's middle layer sees in it.
     """
 
     width: int
@@ -59,6 +62,7 @@ class LocalFeatures:
     points: npt.NDArray[np.float32]
     descriptors: npt.NDArray[np.uint8]
     ink: npt.NDArray[np.uint8]
+    cells: Cells
 
     @cached_property
     def unit(self) -> npt.NDArray[np.float32]:
@@ -67,6 +71,21 @@ class LocalFeatures:
         lengths: npt.NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.maximum(lengths, 1e-6)
         return vectors
+
+    @cached_property
+    def clearness(self) -> float:
+        """How clearly single lines stand out, 0 to 1."""
+        return legibility.clearness(self.ink, self.resolved)
+
+    @cached_property
+    def resolved(self) -> int:
+        """The side, in pixels, at which the finest lines that it shows are a pixel or two wide."""
+        return legibility.resolved(self.ink, self.longest)
+
+    @cached_property
+    def repeat(self) -> tuple[float, float] | None:
+        """The shift by which it is most like itself, in shares of width and height."""
+        return legibility.repeat(self.ink)
 
     @property
     def longest(self) -> int:
@@ -82,6 +101,7 @@ class LocalFeatures:
             *(self.width, self.height, points),
             self.descriptors[:, _REVERSED],
             np.ascontiguousarray(self.ink[:, ::-1]),
+            self.cells.reversed(self.ink.shape[1]),
         )
 
 
@@ -90,14 +110,20 @@ def find(image: Image.Image, size: tuple[int, int] | None = None) -> LocalFeatur
 
     Args:
         size: the picture's width and height, where the image is a reduced one.
+
+    Raises:
+        WeightsError: the network's weights are missing or damaged.
     """
+    from imgsim.reuse.evidence import middle_layer  # imports torch
+
     width, height = size or image.size
     grey = levelled(image, LONGEST)
     scale = min(1.0, LONGEST / max(grey.size)) * max(1.0, SHORTEST / max(grey.size))
     sized = _resized(grey, scale)
     detector = cv2.SIFT_create(MOST, contrastThreshold=CONTRAST)  # type: ignore[attr-defined]
     keypoints, found = detector.detectAndCompute(np.asarray(sized), None)
-    keypoints = keypoints[:MOST]
+    strongest = sorted(range(len(keypoints)), key=lambda i: -keypoints[i].response)[:MOST]
+    keypoints = [keypoints[i] for i in strongest]
     across, down = width / sized.width, height / sized.height
     points = np.array(
         [
@@ -106,11 +132,11 @@ def find(image: Image.Image, size: tuple[int, int] | None = None) -> LocalFeatur
         ],
         np.float32,
     ).reshape(-1, 4)
-    descriptors = np.zeros((0, 128), np.float32) if found is None else found[:MOST]
+    descriptors = np.zeros((0, 128), np.float32) if found is None else found[strongest]
     root = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9))
     steps = np.clip(np.round(root / STEP), 0, LEVELS).astype(np.uint8)
-    small = _resized(grey, INK_SIDE / max(grey.size))
-    return LocalFeatures(width, height, points, steps, 255 - np.asarray(small))
+    ink = 255 - np.asarray(_resized(grey, INK_SIDE / max(grey.size)))
+    return LocalFeatures(width, height, points, steps, ink, middle_layer.find(ink))
 
 
 def draft_size(width: int, height: int) -> tuple[int, int]:
@@ -119,8 +145,8 @@ def draft_size(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * share)), max(1, round(height * share))
 
 
-def pack(features: LocalFeatures) -> tuple[bytes, bytes]:
-    """What is kept of points and descriptors, and of the ink."""
+def pack(features: LocalFeatures) -> tuple[bytes, bytes, bytes]:
+    """What is kept of points and descriptors, of the ink, and of the cells."""
     points = np.zeros(len(features.points), POINT)
     for name, column in zip(POINT.names or (), features.points.T, strict=True):
         points[name] = column
@@ -128,10 +154,13 @@ def pack(features: LocalFeatures) -> tuple[bytes, bytes]:
     columns = np.ascontiguousarray(features.descriptors.T)
     ink = io.BytesIO()
     Image.fromarray(features.ink).save(ink, "WEBP", quality=INK_QUALITY, method=2)
-    return zlib.compress(points.tobytes() + columns.tobytes(), 6), ink.getvalue()
+    details = zlib.compress(points.tobytes() + columns.tobytes(), 6)
+    return details, ink.getvalue(), features.cells.pack()
 
 
-def unpack(width: int, height: int, packed: bytes, ink: bytes) -> LocalFeatures:
+def unpack(
+    width: int, height: int, packed: bytes, ink: bytes, packed_cells: bytes
+) -> LocalFeatures:
     """The features that were packed."""
     content = zlib.decompress(packed)
     count = len(content) // (POINT.itemsize + 128)
@@ -143,6 +172,7 @@ def unpack(width: int, height: int, packed: bytes, ink: bytes) -> LocalFeatures:
         np.stack([points[name].astype(np.float32) for name in POINT.names or ()], axis=1),
         np.ascontiguousarray(numbers.reshape(128, count).T),
         np.asarray(Image.open(io.BytesIO(ink)).convert("L")),
+        cells.unpack(packed_cells),
     )
 
 

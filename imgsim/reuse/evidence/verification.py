@@ -19,17 +19,43 @@ from psycopg.types.json import Jsonb
 from imgsim.database.connection import Connection
 from imgsim.database.turns import committed, share_models, turn
 from imgsim.errors import NotFoundError
-from imgsim.images.decoding import Picture
-from imgsim.images.files import Found, Refused, path_from_text
-from imgsim.images.stored import CHANGED, Content, open_picture, refused_if_changed
-from imgsim.reuse.evidence import features, judgement
+from imgsim.images.stored import CHANGED
+from imgsim.reuse.evidence import features, judgement, stored_features
 from imgsim.reuse.evidence.features import LocalFeatures
 from imgsim.reuse.evidence.judgement import Judgement
 from imgsim.work import Progress, in_parallel, silent
 
-FEATURES_COMMITTED = 64
 PAIRS_COMMITTED = 256
 UNREADABLE = "cannot be read: "
+
+KEEP = """
+    insert into imgsim.verification (
+        image_id, other_id, relation, probability, copy_probability, unrelated_probability,
+        mirrored, inliers, coverage, other_coverage, correlation, transform, box, other_box, reason,
+        parameters, version, verified_at)
+    select v.image_id, v.other_id, v.relation, v.probability, v.copy_probability,
+        v.unrelated_probability, v.mirrored, v.inliers, v.coverage, v.other_coverage,
+        v.correlation, v.transform, v.box, v.other_box, v.reason, v.parameters, v.version,
+        clock_timestamp()
+    from (values (
+        %s::bigint, %s::bigint, %s, %s::float8, %s::float8, %s::float8, %s::boolean, %s::integer,
+        %s::float8, %s::float8, %s::float8, %s::float8[], %s::integer[], %s::integer[], %s,
+        %s::jsonb, %s::smallint, %s, %s)) as v (
+        image_id, other_id, relation, probability, copy_probability, unrelated_probability,
+        mirrored, inliers, coverage, other_coverage, correlation, transform, box, other_box, reason,
+        parameters, version, sha256, other_sha256)
+    join imgsim.image i on i.image_id = v.image_id and i.sha256 = v.sha256
+    join imgsim.image o on o.image_id = v.other_id and o.sha256 = v.other_sha256
+    on conflict (image_id, other_id) do update
+    set relation = excluded.relation, probability = excluded.probability,
+        copy_probability = excluded.copy_probability,
+        unrelated_probability = excluded.unrelated_probability, mirrored = excluded.mirrored,
+        inliers = excluded.inliers, coverage = excluded.coverage,
+        other_coverage = excluded.other_coverage, correlation = excluded.correlation,
+        transform = excluded.transform, box = excluded.box, other_box = excluded.other_box,
+        reason = excluded.reason, parameters = excluded.parameters, version = excluded.version,
+        verified_at = excluded.verified_at
+    """
 
 
 class Pair(NamedTuple):
@@ -78,7 +104,7 @@ def verify(
     wanted = sorted({Pair(*sorted(pair)) for pair in pairs if pair[0] != pair[1]})
     with turn(connection, "imgsim.verification", 0) if takes_turn else nullcontext():
         committed(connection, partial(_forget_outdated, connection))
-        left = wanted if again else _not_judged(connection, wanted, turned)
+        left = wanted if again else not_judged(connection, wanted, turned)
         told = Verified(len(wanted), len(wanted) - len(left))
         unreadable = _find_features(connection, left, told, on_progress)
         for start in range(0, len(left), PAIRS_COMMITTED):
@@ -100,40 +126,6 @@ def candidates(connection: Connection, k: int) -> list[Pair]:
     return [Pair(*row) for row in rows]
 
 
-def features_of_file(file: Found, frame: int = 1) -> LocalFeatures | Refused:
-    """The features of a picture on disk; never raises for a bad file."""
-    return _features_in(open_picture(file.path, frame, draft_size=features.draft_size))
-
-
-def _features_in(picture: Picture | Refused) -> LocalFeatures | Refused:
-    if isinstance(picture, Refused):
-        return picture
-    return features.find(picture.image, (picture.frame.width, picture.frame.height))
-
-
-def stored_features(connection: Connection, ids: Sequence[int]) -> dict[int, LocalFeatures]:
-    """The features of images that have been found before."""
-    rows = connection.execute(
-        """
-        select f.image_id, f.width, f.height, f.features, f.ink
-        from imgsim.local_feature f
-        join imgsim.image i on i.image_id = f.image_id and i.sha256 = f.sha256
-        where f.image_id = any(%s)
-        """,
-        [list(ids)],
-        binary=True,
-    )
-    return {
-        image_id: features.unpack(width, height, packed, ink)
-        for image_id, width, height, packed, ink in rows
-    }
-
-
-def find_features(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
-    """Find the features of images that have none yet; which cannot be read, and why."""
-    return _find(connection, sorted(set(ids)), silent)
-
-
 def kept(connection: Connection, pair: Pair) -> Judgement:
     """What is stored of a pair that was verified, without the inliers themselves.
 
@@ -142,8 +134,8 @@ def kept(connection: Connection, pair: Pair) -> Judgement:
     """
     row = connection.execute(
         """
-        select relation, probability, mirrored, inliers, coverage, other_coverage, correlation,
-            transform, box, other_box, reason
+        select relation, probability, copy_probability, mirrored, inliers, coverage,
+            other_coverage, correlation, transform, box, other_box, reason
         from imgsim.verification
         where image_id = %s and other_id = %s
         """,
@@ -155,10 +147,11 @@ def kept(connection: Connection, pair: Pair) -> Judgement:
             "one was removed or changed meanwhile",
             "run the same command again, with two that are stored",
         )
-    relation, probability, mirrored, inliers, coverage, other_coverage, correlation = row[:7]
-    transform, box, other_box, reason = row[7:]
+    relation, probability, copy_probability, mirrored, inliers = row[:5]
+    coverage, other_coverage, correlation, transform, box, other_box, reason = row[5:]
     return Judgement(
-        *(relation, probability, mirrored, inliers, coverage, other_coverage, correlation),
+        *(relation, probability, copy_probability, mirrored, inliers),
+        *(coverage, other_coverage, correlation),
         None if transform is None else np.reshape(transform, (3, 3)),
         None if box is None else tuple(box),
         None if other_box is None else tuple(other_box),
@@ -185,7 +178,7 @@ def _forget_outdated(connection: Connection) -> None:
     )
 
 
-def _not_judged(connection: Connection, wanted: Sequence[Pair], turned: bool) -> list[Pair]:
+def not_judged(connection: Connection, wanted: Sequence[Pair], turned: bool) -> list[Pair]:
     """Those that have not been judged as closely, or whose pictures could not be read then."""
     rows = connection.execute(
         """
@@ -209,93 +202,15 @@ def _not_judged(connection: Connection, wanted: Sequence[Pair], turned: bool) ->
 def _find_features(
     connection: Connection, pairs: Sequence[Pair], told: Verified, on_progress: Progress
 ) -> dict[int, str]:
-    unreadable = _find(connection, sorted({i for pair in pairs for i in pair}), on_progress)
+    unreadable = stored_features.find(
+        connection, sorted({i for pair in pairs for i in pair}), on_progress
+    )
     if unreadable:
         names = connection.execute(
             "select image_id, name from imgsim.image where image_id = any(%s)", [list(unreadable)]
         )
         told.unreadable = {name: unreadable[image_id] for image_id, name in names}
     return unreadable
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    image_id: int
-    path: str
-    frame: int
-    content: Content
-
-    @property
-    def sha256(self) -> str:
-        return self.content.sha256
-
-
-def _find(connection: Connection, ids: Sequence[int], on_progress: Progress) -> dict[int, str]:
-    rows = connection.execute(
-        """
-        select i.image_id, i.path, i.frame, f.image_id is null, i.sha256, i.bytes, i.modified_ns
-        from imgsim.image i
-        left join imgsim.local_feature f using (image_id)
-        where i.image_id = any(%s)
-        order by i.image_id
-        """,
-        [list(ids)],
-    ).fetchall()
-    every = [
-        (_Wanted(image_id, path, frame, Content(*content)), without)
-        for image_id, path, frame, without, *content in rows
-    ]
-    # Features may be there of a content that the file no longer has.
-    unreadable = dict(_changed([wanted for wanted, without in every if not without]))
-    lacking = [wanted for wanted, without in every if without]
-    for start in range(0, len(lacking), FEATURES_COMMITTED):
-        block = lacking[start : start + FEATURES_COMMITTED]
-        found = list(in_parallel(_features_of, block))
-        for wanted, each in zip(block, found, strict=True):
-            if isinstance(each, str):
-                unreadable[wanted.image_id] = each
-        committed(connection, partial(_keep_features, connection, block, found))
-        on_progress("features", start + len(block), len(lacking))
-    return unreadable
-
-
-def _changed(known: Sequence[_Wanted]) -> Iterator[tuple[int, str]]:
-    for wanted in known:
-        if refused := refused_if_changed(path_from_text(wanted.path), wanted.content):
-            yield wanted.image_id, refused.reason
-
-
-def _features_of(wanted: _Wanted) -> LocalFeatures | str:
-    path = path_from_text(wanted.path)
-    found = _features_in(open_picture(path, wanted.frame, wanted.content, features.draft_size))
-    return found.reason if isinstance(found, Refused) else found
-
-
-def _keep_features(
-    connection: Connection, block: Sequence[_Wanted], found: Sequence[LocalFeatures | str]
-) -> None:
-    share_models(connection)
-    for wanted, each in zip(block, found, strict=True):
-        if isinstance(each, LocalFeatures):
-            _keep_features_of(connection, wanted, each)
-
-
-def _keep_features_of(connection: Connection, wanted: _Wanted, found: LocalFeatures) -> None:
-    packed, ink = features.pack(found)
-    connection.execute(
-        """
-        insert into imgsim.local_feature
-            (image_id, version, sha256, width, height, points, features, ink)
-        select i.image_id, %s, i.sha256, %s, %s, %s, %s, %s
-        from imgsim.image i
-        where i.image_id = %s and i.sha256 = %s
-        on conflict (image_id) do nothing
-        """,
-        [
-            *(features.VERSION, found.width, found.height, len(found.points)),
-            *(packed, ink, wanted.image_id, wanted.sha256),
-        ],
-    )
 
 
 @dataclass(frozen=True)
@@ -309,7 +224,7 @@ class _Task:
 def _judge(
     connection: Connection, block: Sequence[Pair], unreadable: dict[int, str], turned: bool
 ) -> Iterator[tuple[Pair, Judgement]]:
-    known = stored_features(connection, sorted({i for pair in block for i in pair}))
+    known = stored_features.known(connection, sorted({i for pair in block for i in pair}))
     equal = _equal(connection, block)
     tasks = []
     for pair in block:
@@ -362,8 +277,9 @@ def _keep(
     """Keeps what was judged of images whose contents are still the same."""
     rows = [
         (
-            *(pair.image_id, pair.other_id, each.relation, each.probability, each.mirrored),
-            *(each.inliers, each.coverage, each.other_coverage, each.correlation),
+            *(pair.image_id, pair.other_id, each.relation, each.probability),
+            *(each.copy_probability, each.unrelated_probability, each.mirrored, each.inliers),
+            *(each.coverage, each.other_coverage, each.correlation),
             None if each.transform is None else each.transform.ravel().tolist(),
             None if each.box is None else list(each.box),
             None if each.other_box is None else list(each.other_box),
@@ -375,34 +291,6 @@ def _keep(
 
     def work() -> None:
         share_models(connection)
-        connection.cursor().executemany(
-            """
-            insert into imgsim.verification (
-                image_id, other_id, relation, probability, mirrored, inliers, coverage,
-                other_coverage, correlation, transform, box, other_box, reason, parameters, version,
-                verified_at)
-            select v.image_id, v.other_id, v.relation, v.probability, v.mirrored, v.inliers,
-                v.coverage, v.other_coverage, v.correlation, v.transform, v.box, v.other_box,
-                v.reason, v.parameters, v.version, clock_timestamp()
-            from (values (
-                %s::bigint, %s::bigint, %s, %s::float8, %s::boolean, %s::integer, %s::float8,
-                %s::float8, %s::float8, %s::float8[], %s::integer[], %s::integer[], %s,
-                %s::jsonb, %s::smallint, %s, %s)) as v (
-                image_id, other_id, relation, probability, mirrored, inliers, coverage,
-                other_coverage, correlation, transform, box, other_box, reason, parameters,
-                version, sha256, other_sha256)
-            join imgsim.image i on i.image_id = v.image_id and i.sha256 = v.sha256
-            join imgsim.image o on o.image_id = v.other_id and o.sha256 = v.other_sha256
-            on conflict (image_id, other_id) do update
-            set relation = excluded.relation, probability = excluded.probability,
-                mirrored = excluded.mirrored, inliers = excluded.inliers,
-                coverage = excluded.coverage, other_coverage = excluded.other_coverage,
-                correlation = excluded.correlation, transform = excluded.transform,
-                box = excluded.box, other_box = excluded.other_box, reason = excluded.reason,
-                parameters = excluded.parameters, version = excluded.version,
-                verified_at = excluded.verified_at
-            """,
-            rows,
-        )
+        connection.cursor().executemany(KEEP, rows)
 
     committed(connection, work)

@@ -60,7 +60,8 @@ def main(arguments: list[str]) -> None:
         asked += labelled.questions(given.prints, labelled.labels(given.prints))
     if not asked:
         print(f"no prints in {given.prints}: only patterns can be asked about")
-    print(f"\n{'':<40}{'pairs':>7}" + "".join(f"{r.replace(' block', ''):>11}" for r in RELATIONS))
+    heads = "".join(f"{relation.replace('same block', 'same'):>14}" for relation in RELATIONS)
+    print(f"\n{'':<40}{'pairs':>7}{heads}")
     for question in asked:
         _ask(question.name, partial(prints.of, question), question)
     pairs = [[labelled.kept(side) for side in pair] for pair in ornaments.settings(SETTINGS)]
@@ -73,7 +74,7 @@ def _ask(name: str, pairs: Callable[[], Iterable[Sequence[LocalFeatures]]], of: 
     judged = list(in_parallel(lambda p: judgement.judge(p[0], p[1]), pairs()))
     taken = time.perf_counter() - began
     called: Counter[str] = Counter(each.relation for each in judged)
-    line = "".join(f"{called[r]:>11,}" for r in RELATIONS)
+    line = "".join(f"{called[r]:>14,}" for r in RELATIONS)
     print(
         f"{name:<40}{len(judged):>7,}{line}   {_further(of, judged)}; {len(judged) / taken:.0f}/s"
     )

@@ -127,6 +127,15 @@ def prints() -> Path:
     return PRINTS
 
 
+@pytest.fixture(scope="session")
+def prints_hard(prints: Path) -> Path:
+    """The folder of prints on which imgsim was wrong; a checkout without it skips the test."""
+    folder = prints.with_name("prints_hard")
+    if not folder.is_dir():
+        pytest.skip("the folder of hard prints is not here")
+    return folder
+
+
 @pytest.fixture
 def draw() -> Callable[..., Image.Image]:
     """Draw a small picture that differs with its seed."""

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
+from benchmarks import labelled
+from benchmarks.labelled import Prints
 from imgsim.images import decoding
 from imgsim.reuse.evidence import features, judgement
 from imgsim.reuse.evidence.features import LocalFeatures
@@ -121,3 +123,39 @@ def test_mirrored_prints_are_found_and_called_mirrored(print_: Features, prints:
             mirrored = features.find(ImageOps.mirror(decoding.to_grey_or_rgb(opened)))
         judgement_ = judgement.judge(print_(name), mirrored)
         assert (judgement_.relation, judgement_.mirrored) == (SAME, True), name
+
+
+@pytest.fixture(scope="module")
+def hard(prints_hard: Path) -> tuple[Prints, dict[str, Pairs]]:
+    """Hard prints, and their pairs by the question that they answer."""
+    asked = {q.name: q.pairs for q in labelled.hard_questions(prints_hard) if q.made is None}
+    return Prints(prints_hard), asked
+
+
+@pytest.mark.slow
+def test_worn_impressions_are_of_one_block_and_their_copies_are_not(
+    hard: tuple[Prints, dict[str, Pairs]],
+) -> None:
+    prints_, asked = hard
+    same = [each.relation for each in judged(prints_.features, asked["chapbooks, same"][::9])]
+    assert len(same) == 50
+    assert sum(relation.startswith(SAME) for relation in same) >= 45
+    copies = [each.relation for each in judged(prints_.features, asked["chapbooks, copy"][::3])]
+    assert len(copies) == 31
+    assert sum(relation.startswith(SAME) for relation in copies) <= 1
+    assert copies.count("copy") >= 20
+    others = [each.relation for each in judged(prints_.features, asked["chapbooks, other"][::9])]
+    assert len(others) == 52
+    assert not any(relation.startswith(SAME) for relation in others)
+
+
+@pytest.mark.slow
+def test_skilled_copies_are_undecided_where_the_scans_show_no_lines(
+    hard: tuple[Prints, dict[str, Pairs]],
+) -> None:
+    prints_, asked = hard
+    told = judged(prints_.features, asked["Hogarth, skilled copies"])
+    assert len(told) == 18
+    assert all(each.probability < 0.5 for each in told)
+    assert not any(each.relation.startswith(SAME) for each in told)
+    assert sum("too coarse" in (each.reason or "") for each in told) >= 15

@@ -50,8 +50,8 @@ LOW_WANTED, LOW_SLOPE = 0.25, 40.0
 COARSE, UNMISTAKABLE = 0.43, 0.85
 BLURRED, UNMISTAKABLE_BLURRED = 0.6, 0.95
 COARSE_SAME = 0.4
-"""Where lines cannot be seen, a skilled copy looks like an impression: to call it the same block would
-be the worse error of the two, so the chance is put below a half."""
+"""Where lines cannot be seen, a skilled copy looks like an impression. To call it the same block
+would be the worse error, so the chance is put below a half."""
 
 PART_DOUBTED, PART_SLOPE = 0.68, 40.0
 PART_INLIERS_DOUBTED, PART_INLIERS_SLOPE = 14.0, 0.5

@@ -252,6 +252,7 @@ WORK = (
 )
 """What fills a store with lists, pairs, evidence, verdicts and groups."""
 READING = (
+    ("verify", A, "000010000100020_0"),
     ("similar", A, "--format", "csv"),
     ("similar", A, "--threshold", "0.5", "--format", "csv"),
     ("report", "neighbours", "-k", "3", "--format", "csv"),
@@ -285,7 +286,7 @@ WRITING_FILES = (
     ("export", "group-members"),
 )
 CHANGING = (
-    ("verify", A, "000010000100020_0"),
+    ("verify", A, "000010000100020_0", "--again"),
     ("verify", "--again"),
     ("verdict", A, B, "copy", "--by", "Mary"),
     ("group", "--least", "0.5"),

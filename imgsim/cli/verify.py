@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 MOST_SURE = 0.999
-TURNED = 10
-"""Degrees from which a turn is told: less comes of how a page lay."""
 
 
 @click.command(short_help="Decide which pairs are of one block: their lines are laid together.")
@@ -143,8 +141,8 @@ def _lying(judged: Judgement) -> Iterator[str]:
             yield "left and right are exchanged: a counterproof, or a scan that was flipped"
         else:
             yield "left and right are exchanged, as in a print that was copied from a print"
-    if judged.angle is not None and abs(judged.angle) >= TURNED:
-        yield f"the first is turned by {abs(judged.angle):.0f}° to lie upon the second"
+    if judged.turned_by:
+        yield f"the first is turned by {judged.turned_by:.0f}° to lie upon the second"
 
 
 def _tell_of_a_negative(connection: Connection, image: str, other: str) -> None:

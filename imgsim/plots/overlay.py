@@ -29,9 +29,6 @@ COLUMNS = {"single": 2, "double": 3}
 GAP = 2.0
 TALLEST = 1.4
 MOST_MATCHES = 60
-TURNED = 10
-"""Degrees from which a turn is told: less comes of how a page lay."""
-
 PIXELS = 1400
 """The longer side that is kept of a picture: as fine as a panel is printed, and some more."""
 
@@ -197,8 +194,7 @@ def _notes(judged: Judgement) -> list[str]:
     if judged.relation == "copy":
         sure, by = judged.copy_probability, "that one was cut after the other or its model"
     mirrored = "; A is mirrored" if judged.mirrored else ""
-    by_degrees = 0.0 if judged.angle is None or judged.relation == "unrelated" else judged.angle
-    turned = f"; A is turned by {abs(by_degrees):.0f}°" if abs(by_degrees) >= TURNED else ""
+    turned = f"; A is turned by {judged.turned_by:.0f}°" if judged.turned_by else ""
     told = (
         f"{judged.relation.capitalize()}{mirrored}{turned}; probability {score_text(sure, 2)} {by}"
     )

@@ -63,6 +63,7 @@ PART_INLIERS_DOUBTED, PART_INLIERS_SLOPE = 14.0, 0.5
 LIKELY, UNDECIDED = 0.5, 0.2
 WHOLE = 0.7
 MIRRORED_DETAILS = 6
+TURNED = 10
 
 TOO_COARSE = "the scans are too coarse to tell one block from a skilled copy"
 REPEATED = "the picture repeats itself, as rows of cast ornaments do"
@@ -108,6 +109,12 @@ class Judgement:
         (a, b), (d, e) = self.transform[:2, :2]
         flip = -1 if self.mirrored else 1
         return math.degrees(math.atan2(flip * d - b, flip * a + e))
+
+    @property
+    def turned_by(self) -> float:
+        """The size of the angle where it is a finding: less comes of how a page lay."""
+        size = 0.0 if self.angle is None or self.relation == "unrelated" else abs(self.angle)
+        return size if size >= TURNED else 0.0
 
     @property
     def scale(self) -> float | None:

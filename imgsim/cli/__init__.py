@@ -22,14 +22,16 @@ from imgsim.cli import (
     verdicts,
     verify,
 )
+from imgsim.cli.helping import Commands
 from imgsim.cli.place import Place
 from imgsim.version import __version__
 
 
 # Commands import what they need when they run: `imgsim --help` does not wait for torch.
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Begin with `imgsim demo`. The same questions can be asked in SQL: `imgsim psql`.",
+    epilog="Begin with `imgsim demo`, or `imgsim ingest FOLDER`. More: imgsim COMMAND --help.",
 )
 @click.option(
     "--store",
@@ -44,31 +46,46 @@ from imgsim.version import __version__
 def imgsim(context: click.Context, store: str | None, database: str | None) -> None:
     """Find which printed pictures were re-used: where, when and by whom.
 
-    Reads folders of scanned illustrations, keeps a vector of each in PostgreSQL, and ranks them by
-    likeness.
+    It reads folders of scanned illustrations, ranks them by likeness, decides which were printed
+    from one block, and says in which books they appear.
     """
     context.obj = Place(store=store, database=database)
 
 
-for command in (
-    demo.demo,
-    images.ingest,
-    images.remove,
-    images.relocate,
-    similar.similar,
-    neighbours.neighbours,
-    pairs.pairs,
-    verify.verify,
-    verdicts.verdict,
-    groups.group,
-    reports.report,
-    plots.plot,
-    export.export,
-    models.model,
-    metadata.metadata,
-    tables.table,
-    database.db,
-    database.psql,
-    doctor.doctor,
-):
-    imgsim.add_command(command)
+# A new command goes into one of these, and so into its section of `imgsim --help`.
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "Take pictures and books in": (
+        demo.demo,
+        images.ingest,
+        metadata.metadata,
+        tables.table,
+    ),
+    "Look": (
+        similar.similar,
+        neighbours.neighbours,
+        pairs.pairs,
+    ),
+    "Decide": (
+        verify.verify,
+        verdicts.verdict,
+        groups.group,
+    ),
+    "Report": (
+        reports.report,
+        plots.plot,
+    ),
+    "Take results out": (
+        export.export,
+        database.psql,
+    ),
+    "Keep the store in order": (
+        doctor.doctor,
+        images.remove,
+        images.relocate,
+        models.model,
+        database.db,
+    ),
+}
+
+for title, commands in SECTIONS.items():
+    imgsim.add_section(title, commands)

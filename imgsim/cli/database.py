@@ -8,15 +8,16 @@ from pathlib import Path
 import click
 
 from imgsim.cli.arguments import FilePath
+from imgsim.cli.helping import Commands
 from imgsim.cli.output import confirm, say, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.errors import ImgsimError
 from imgsim.wording import counted
 
 
-@click.group()
+@click.group(cls=Commands)
 def db() -> None:
-    """The PostgreSQL server that imgsim runs for itself."""
+    """Start, stop, dump and restore the database that imgsim runs for itself."""
 
 
 def _folder(place: Place) -> Path:
@@ -155,7 +156,7 @@ def restore(place: Place, file: Path, yes: bool) -> None:
 def psql(
     place: Place, commands: tuple[str, ...], files: tuple[str, ...], arguments: tuple[str, ...]
 ) -> None:
-    """Open the bundled psql on the store; further ARGUMENTS are psql's own.
+    """Ask the store in SQL, with the bundled psql; further ARGUMENTS are psql's own.
 
     For example: imgsim psql -c 'select * from imgsim.overlap(k => 4)'
     """

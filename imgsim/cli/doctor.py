@@ -16,7 +16,7 @@ COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
 )
 @pass_place
 def doctor(place: Place, mend: bool) -> int:
-    """Check the whole installation. Exit code 1 if something is broken."""
+    """Check the whole installation, and say what to do next. Exit code 1 if something is broken."""
     from imgsim import doctor
     from imgsim.wording import counted
 

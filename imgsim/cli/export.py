@@ -10,6 +10,7 @@ import click
 
 from imgsim.cli.arguments import FilePath, Similarity, spreadsheet_safe_option
 from imgsim.cli.groups import warn_of_older
+from imgsim.cli.helping import Commands
 from imgsim.cli.neighbours import fill as fill_neighbours
 from imgsim.cli.output import say, warn
 from imgsim.cli.pairs import at_most_option, threshold_option
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-@click.group()
+@click.group(cls=Commands)
 def export() -> None:
     """Write what is stored into files for other programs, with a datapackage.json beside them.
 

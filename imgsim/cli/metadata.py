@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsim.cli.arguments import FilePath
+from imgsim.cli.helping import Commands
 from imgsim.cli.output import say, say_count, show, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.wording import counted
@@ -36,9 +37,9 @@ def reading_options(command: Callable[..., int]) -> Callable[..., int]:
     return missing(sheet(command))
 
 
-@click.group()
+@click.group(cls=Commands)
 def metadata() -> None:
-    """The bibliography: books, and which picture is in which."""
+    """Read in titles, years and places of books, and which picture is in which book."""
 
 
 @metadata.command()

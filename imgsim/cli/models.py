@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imgsim.cli.arguments import format_option
+from imgsim.cli.helping import Commands
 from imgsim.cli.images import PREPROCESSES
 from imgsim.cli.output import confirm, say, show
 from imgsim.cli.place import Place, pass_place
@@ -13,9 +14,9 @@ from imgsim.cli.training import train
 from imgsim.settings import PRETRAINED
 
 
-@click.group()
+@click.group(cls=Commands)
 def model() -> None:
-    """The networks that turn pictures into vectors."""
+    """List, add, train and remove the networks that compare pictures."""
 
 
 model.add_command(train)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @device_option
 @pass_place
 def neighbours(place: Place, k: int, names: tuple[str, ...], method: str, device: str) -> None:
-    """Compute and store the k nearest of every picture, for each model.
+    """Find and store the pictures that are most like each picture, by each network.
 
     Lists that are up to date and long enough stay. After an ingest only the new
     pictures are compared with all; after an interruption it resumes.

@@ -41,7 +41,7 @@ at_most_option = click.option(
 def pairs(
     place: Place, threshold: float | None, names: tuple[str, ...], at_most: int, device: str
 ) -> None:
-    """Find and store all pairs of pictures at or above a threshold, for each model.
+    """Find and store all pairs of pictures that are alike enough, by each network.
 
     Pairs that are up to date and complete from that threshold stay. After an ingest
     only the new pictures are compared with all; after an interruption it resumes.

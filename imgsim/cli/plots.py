@@ -11,6 +11,7 @@ import click
 
 from imgsim.cli.arguments import Similarity, two_models_option
 from imgsim.cli.groups import warn_of_older
+from imgsim.cli.helping import Commands
 from imgsim.cli.output import warn_untrained
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
@@ -94,9 +95,9 @@ def threshold_option(default: str = "") -> Callable[[Command], Command]:
     )
 
 
-@click.group()
+@click.group(cls=Commands)
 def plot() -> None:
-    """Figures, as PNG, SVG or PDF; the path of the file is printed."""
+    """Draw figures, as PNG, SVG or PDF, and print the path of the file."""
 
 
 @plot.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsim.cli.arguments import format_option
+from imgsim.cli.helping import Commands
 from imgsim.cli.metadata import SOME_REFUSED, reading_options, show_reading, table_file
 from imgsim.cli.output import say, show, show_table, show_tally, warn
 from imgsim.cli.place import Place, pass_place
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 FORMS = ("name", "page", "book", "estc")
 
 
-@click.group()
+@click.group(cls=Commands)
 def table() -> None:
-    """Other research tables, to be joined with the pictures and books."""
+    """Read in other research tables, to be joined with the pictures and books."""
 
 
 @table.command()

@@ -24,7 +24,7 @@ SHOWN = 5
 MOST_SURE = 0.999
 
 
-@click.command(short_help="Decide which pairs are of one block: their lines are laid together.")
+@click.command(short_help="Compare the lines of like pictures: one block, a copy, or merely alike?")
 @click.argument("images", nargs=-1, metavar="[IMAGE IMAGE]")
 @click.option(
     "--pairs",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgsim.cli.arguments import Similarity
+from imgsim.cli.helping import Commands
 from imgsim.cli.output import deliver, say, warn_untrained
 from imgsim.cli.place import Place
 from imgsim.cli.progress import progress_line
@@ -29,7 +30,7 @@ threshold_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Commands)
 def report() -> None:
     """Show reports; each is also a view or function in SQL."""
 

@@ -1,0 +1,52 @@
+"""What `--help` shows of many commands: in sections, each with a whole sentence."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable
+
+import click
+
+SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
+
+
+class Commands(click.Group):
+    """A group of commands whose help says in whole sentences what each of them does.
+
+    click shortens these to what fits in one line; here they are wrapped instead.
+    """
+
+    def __init__(self, *arguments: object, **settings: object) -> None:
+        super().__init__(*arguments, **settings)  # type: ignore[arg-type]
+        self.sections: dict[str, list[str]] = {}
+
+    def add_section(self, title: str, commands: Iterable[click.Command]) -> None:
+        """Adds commands, to be listed in this order under a title."""
+        listed = self.sections.setdefault(title, [])
+        for command in commands:
+            assert command.name
+            self.add_command(command)
+            listed.append(command.name)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the commands that are not hidden, section by section."""
+        shown = {
+            name: sentence_of(command)
+            for name in self.list_commands(context)
+            if (command := self.get_command(context, name)) and not command.hidden
+        }
+        listed = {name for names in self.sections.values() for name in names}
+        sections = {**self.sections, "Commands": [name for name in shown if name not in listed]}
+        width = max(map(len, shown), default=0)
+        for title, names in sections.items():
+            rows = [(f"{name:<{width}}", shown[name]) for name in names if name in shown]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+def sentence_of(command: click.Command) -> str:
+    """Returns what a command does, in the sentence that stands for it among others."""
+    text = command.short_help or inspect.cleandoc(command.help or "").partition("\n\n")[0]
+    return SENTENCE.split(" ".join(text.split()))[0]

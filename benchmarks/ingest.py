@@ -41,12 +41,12 @@ from imgsim.ingest.summary import Summary
 from imgsim.networks import architectures, embedding, inference, models
 from imgsim.networks.architectures import IMAGENET_DEVIATION, IMAGENET_MEAN
 from imgsim.networks.embedding import Embedder
-from imgsim.settings import UNTRAINED
+from imgsim.settings import STUDIED, UNTRAINED
 
 Pixels = npt.NDArray[np.uint8]
 
 SCAN = (1000, 1600)
-BOTH = models.DEFAULTS
+BOTH = STUDIED
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from imgsim.ingest import ingest
 from imgsim.ingest.options import Options
 from imgsim.ingest.summary import Summary
 from imgsim.networks import models
+from imgsim.settings import STUDIED
 
 PER_FOLDER = 1000
 ROWS = """
@@ -89,7 +90,7 @@ def fill(connection: Connection, scans: Path, files: int) -> None:
 
 def again(connection: Connection, scans: Path) -> Summary:
     """What `imgsim ingest` does, the files counted for its progress included."""
-    wanted = tuple(models.Wanted(name) for name in models.DEFAULTS)
+    wanted = tuple(models.Wanted(name) for name in STUDIED)
     with ingest_progress([scans]) as shown:
         return ingest(connection, [scans], Options(wanted=wanted), shown.files)
 

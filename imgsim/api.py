@@ -58,19 +58,26 @@ class Store:
         """Closes the connection; the server keeps running."""
         self.connection.close()
 
-    def ingest(self, *paths: str | Path, weights: str | None = None) -> Summary:
-        """Ingests pictures with the store's models, in a new store ResNet-18 and ResNet-50.
+    def ingest(
+        self,
+        *paths: str | Path,
+        models: str | Sequence[str] = (),
+        weights: str | None = None,
+    ) -> Summary:
+        """Ingests pictures with the store's models, in a new store with imgsim's own two.
 
         Args:
+            models: which models; `imagenet` means the two of the original study.
             weights: for a new store, `untrained` or the name of torchvision's weights.
         """
         from imgsim.ingest import ingest
         from imgsim.ingest.options import Options
+        from imgsim.networks import choice
 
-        # As the command line does: a store keeps the models it has, a new one gets the two.
-        names = [m.name for m in models.stored(self.connection)] or list(models.DEFAULTS)
-        wanted = tuple(models.Wanted(name, weights=weights) for name in names)
-        return ingest(self.connection, [Path(path) for path in paths], Options(wanted=wanted))
+        names = [models] if isinstance(models, str) else models
+        chosen = choice.choose(self.connection, names, [weights] if weights else [])
+        options = Options(wanted=chosen.wanted)
+        return ingest(self.connection, [Path(path) for path in paths], options)
 
     def similar(
         self,

@@ -7,17 +7,19 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 
+from imgsim import configuration
 from imgsim.collection import derived, runs
 from imgsim.database import connection, embedded, migrations, store_folder
 from imgsim.database.connection import Connection
 from imgsim.database.session import changes_process, only_reads, settle
-from imgsim.errors import ImgsimError
+from imgsim.errors import ImgsimError, WeightsError
+from imgsim.networks import bundled, models, whereabouts
+from imgsim.networks.models import Model
 from imgsim.settings import EmbeddedStore, Settings
 from imgsim.version import DISTRIBUTION, __version__, installed_beside, reinstall_command
 from imgsim.wording import counted
@@ -39,8 +41,12 @@ class Finding:
     next_step: str = ""
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Yields what there is to say of each part; a fault in one does not hide the others."""
+def examine(settle_on: Callable[[], Settings]) -> Iterator[Finding]:
+    """Yields what there is to say of each part; a fault in one does not hide the others.
+
+    Args:
+        settle_on: returns the settings, or raises what is wrong with them.
+    """
     yield Finding(
         FINE, "imgsim", f"{__version__}, Python {platform.python_version()}, {sys.platform}"
     )
@@ -52,8 +58,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
             f"remove both, then install again: pip uninstall imgsim {DISTRIBUTION}; "
             + reinstall_command(),
         )
-    yield from _weights()
+    yield from _configured()
     yield _devices()
+    try:
+        settings = settle_on()
+    except ImgsimError as exc:
+        yield Finding(BROKEN, "database", exc.message, exc.hint)
+        return
     yield from _target(settings)
     try:
         with connection.open_connection(settings) as opened:
@@ -65,26 +76,26 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding(BROKEN, "database", error.message, error.hint)
 
 
-def torch_hub(environ: Mapping[str, str] = os.environ) -> Path:
-    """Returns what `torch.hub.get_dir()` does, without the seconds that importing torch takes."""
-    cache = environ.get("XDG_CACHE_HOME", "~/.cache")
-    return Path(environ.get("TORCH_HOME", os.path.join(cache, "torch"))).expanduser() / "hub"
+def _configured() -> Iterator[Finding]:
+    try:
+        settled = configuration.read()
+    except ImgsimError as exc:
+        yield Finding(BROKEN, "settings", exc.message, exc.hint)
+        return
+    if not settled.exists:
+        yield Finding(FINE, "settings", f"none kept; they would be in {settled.file}")
+        return
+    says = ", ".join(name for name in configuration.SETTINGS if getattr(settled, name)) or "nothing"
+    yield Finding(FINE, "settings", f"{settled.file}: {says} (options and variables go before it)")
 
 
-def _weights() -> Iterator[Finding]:
-    cache = torch_hub() / "checkpoints"
-    for name in ("resnet18", "resnet50"):
-        files = sorted(cache.glob(f"{name}-*.pth")) if cache.is_dir() else []
-        if files:
-            yield Finding(FINE, "weights", f"{name}: {files[0]}")
-        else:
-            yield Finding(
-                LACKING,
-                "weights",
-                f"{name}: none in {cache}",
-                "imgsim model fetch (online); or use the weights that come with imgsim: "
-                f"--model {name}-print",
-            )
+def _weights(model: Model) -> Finding:
+    """Returns whether the weights of a model of the store are at hand, for more pictures."""
+    try:
+        return Finding(FINE, "weights", f"{model.described}: {whereabouts.of(model)}")
+    except WeightsError as exc:
+        state = BROKEN if model.weights in bundled.BUNDLED else LACKING
+        return Finding(state, "weights", exc.message, exc.hint)
 
 
 def _devices() -> Finding:
@@ -113,12 +124,13 @@ def _target(settings: Settings) -> Iterator[Finding]:
     if not isinstance(target, EmbeddedStore):
         yield Finding(FINE, "database", f"an external server, given by {target.source}")
         return
+    given = f", given by {target.source}" if target.source else ""
     if store_folder.other_major(target.folder):
         pass  # opening the database says so, and what to do
     elif not os.path.exists(embedded.data_folder(target.folder)):
-        yield Finding(LACKING, "store", f"{target.folder} is new", "imgsim ingest FOLDER")
+        yield Finding(LACKING, "store", f"{target.folder} is new{given}", "imgsim ingest FOLDER")
     else:
-        yield Finding(FINE, "store", str(target.folder))
+        yield Finding(FINE, "store", f"{target.folder}{given}")
     # A new store has no folder yet: the disk is that of the nearest one above.
     place = next(p for p in (target.folder, *target.folder.parents) if os.path.exists(p))
     free = shutil.disk_usage(place).free
@@ -249,6 +261,7 @@ def _contents(opened: Connection) -> Iterator[Finding]:
     if documents:
         yield Finding(FINE, "books", f"{documents:,}")
     yield from _models(opened, images)
+    yield from map(_weights, models.stored(opened))
     if failed:
         yield Finding(LACKING, "failures", counted(failed, "file"), "imgsim report failures")
     if broken_off:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
 
+from imgsim import configuration
 from imgsim.errors import ImgsimError
 
 THRESHOLD = 0.94
@@ -29,7 +30,7 @@ PRETRAINED = "IMAGENET1K_V1"
 """torchvision's name of the weights that `THRESHOLD` was found with."""
 
 STUDIED = ("resnet18", "resnet50")
-"""The architectures of the original study."""
+"""The architectures of the original study, and what its two models are called."""
 
 UNTRAINED = "untrained"
 """The name of seeded random weights, for tests and for a demonstration without a network."""
@@ -39,9 +40,13 @@ LIBPQ_VARIABLES = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGDATABASE")
 
 @dataclass(frozen=True)
 class EmbeddedStore:
-    """A folder in which imgsim runs a PostgreSQL server of its own."""
+    """A folder in which imgsim runs a PostgreSQL server of its own.
+
+    `source` names the setting that it came from, for messages; empty if that is none.
+    """
 
     folder: Path
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -111,8 +116,8 @@ def resolve(
 ) -> Settings:
     """Returns which database to use; the first of these that is given wins.
 
-    `--database` or `--store`, `IMGSIM_DATABASE_URL`, `IMGSIM_STORE`, libpq's PG* variables,
-    otherwise the store named `default`.
+    `--database` or `--store`, `IMGSIM_DATABASE_URL`, `IMGSIM_STORE`, libpq's PG* variables, the
+    configuration file, otherwise the store named `default`.
 
     Raises:
         ImgsimError: both `--database` and `--store` were given, or a value cannot be read.
@@ -133,14 +138,19 @@ def _target(
     if database:
         return ExternalServer(database, "--database")
     if store is not None:
-        return EmbeddedStore(store_folder(store, environ))
+        return EmbeddedStore(store_folder(store, environ), "--store")
     if url := environ.get("IMGSIM_DATABASE_URL"):
         return ExternalServer(url, "IMGSIM_DATABASE_URL")
     if named := environ.get("IMGSIM_STORE"):
-        return EmbeddedStore(store_folder(named, environ))
+        return EmbeddedStore(store_folder(named, environ), "IMGSIM_STORE")
     # Only variables that name a place: PGUSER or PGOPTIONS alone do not mean another server.
     if present := [variable for variable in LIBPQ_VARIABLES if environ.get(variable)]:
         return ExternalServer("", f"the environment ({', '.join(present)})")
+    settled = configuration.read(environ)
+    if settled.database:
+        return ExternalServer(settled.database, settled.place_of("database"))
+    if settled.store:
+        return EmbeddedStore(store_folder(settled.store, environ), settled.place_of("store"))
     return EmbeddedStore(store_folder("default", environ))
 
 

@@ -1,5 +1,5 @@
 -- Which books share pictures, and how many? One row for two books, the lesser ecco_id first.
---   select * from imgsim.book_graph('resnet50') order by shared_pictures desc limit 20;
+--   select * from imgsim.book_graph('resnet18-print') order by shared_pictures desc limit 20;
 --
 -- `pairs` counts the pairs of images, one from each book, at or above `min_similarity` (by default
 -- the model's own threshold); `images` and `other_images` the different images of either book among

@@ -1,5 +1,5 @@
 -- Builds a model's HNSW index where it is missing or invalid; whether anything was built.
---   select imgsim.build_embedding_index('resnet50');
+--   select imgsim.build_embedding_index('resnet18-print');
 --
 -- The graph should fit into maintenance_work_mem, which the caller sets: some 5 kB for each vector
 -- of 2,048 dimensions. It is built more widely (ef_construction) than pgvector does by default. That

@@ -1,6 +1,6 @@
 -- What does a threshold of each score mean: of the labelled pairs at or above it, how many are of
 -- one block (precision), and how many of all that are does it find (recall)?
---   select * from imgsim.calibration(array['resnet50'], image_ids => array[7, 2, 3],
+--   select * from imgsim.calibration(array['resnet18-print'], image_ids => array[7, 2, 3],
 --       other_ids => array[9, 5, 4], same => array[true, false, true]);
 --
 -- The pairs are those given, or else the ones that scholars agree on (`imgsim.verdict_pair`,

@@ -1,5 +1,5 @@
 -- Says of a model's table of vectors what it holds, in comments.
---   select imgsim.comment_vectors('resnet50');
+--   select imgsim.comment_vectors('resnet18-print');
 -- needs: model_named
 create or replace function imgsim.comment_vectors(model text)
 returns void

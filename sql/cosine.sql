@@ -1,7 +1,7 @@
 -- How alike are two vectors? Their cosine, rounded to seven decimals: the one number that searches,
 -- lists and pairs give, and that every threshold is compared with.
 --   select imgsim.cosine(a.embedding, b.embedding)
---   from imgsim.embedding_resnet50 a, imgsim.embedding_resnet50 b
+--   from imgsim.embedding_resnet18_print a, imgsim.embedding_resnet18_print b
 --   where a.image_id = 7 and b.image_id = 9;
 --
 -- pgvector adds a cosine up in single precision, which is off by some 1e-6, and otherwise on another

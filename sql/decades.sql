@@ -1,6 +1,6 @@
 -- Per decade: how many books and illustrations, and how many were seen in another book, earlier
 -- or later?
---   select * from imgsim.decades('resnet50');
+--   select * from imgsim.decades('resnet18-print');
 --
 -- Images whose book has no year are in the row without a decade. Without `min_similarity` at the model's own
 -- threshold.

@@ -1,5 +1,5 @@
 -- Per book: how many illustrations, how many re-appear in another book, and from when to when?
---   select * from imgsim.documents('resnet50') order by reappearing desc limit 20;
+--   select * from imgsim.documents('resnet18-print') order by reappearing desc limit 20;
 --
 -- Without `min_similarity` at the model's own threshold.
 -- needs: reappearance, default_model

@@ -1,6 +1,6 @@
 -- The state of a model's HNSW index: valid, invalid (a build was interrupted), missing,
 -- or none where the vectors are too long for one (over 4,000 dimensions).
---   select imgsim.embedding_index('resnet50');
+--   select imgsim.embedding_index('resnet18-print');
 -- needs: model_named
 create or replace function imgsim.embedding_index(model text)
 returns text

@@ -1,5 +1,5 @@
 -- Which model is meant? Its row, or an error that lists those there are.
---   select * from imgsim.model_named('resnet50');
+--   select * from imgsim.model_named('resnet18-print');
 -- no path: whatever the caller's is, the names here are qualified or fit PostgreSQL's own exactly
 create or replace function imgsim.model_named(model text)
 returns imgsim.model

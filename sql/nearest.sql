@@ -1,6 +1,6 @@
 -- Which stored images are nearest to a vector? What `similar` and the command line rank with.
 --   select * from imgsim.nearest(
---       (select embedding from imgsim.embedding_resnet50 where image_id = 7), 'resnet50', k => 5);
+--       (select embedding from imgsim.embedding_resnet18_print where image_id = 7), 'resnet18-print', k => 5);
 --
 -- Every similarity is that of `imgsim.cosine`, and `min_similarity` is compared with it.
 -- With `min_similarity` the answer is complete: every image at or above it (the first k, if k is

@@ -1,6 +1,6 @@
 -- The nearest of every image, both sides joined with their books, with filters inside the search.
---   select * from imgsim.neighbours('resnet50', k => 4, other_documents_only => true);
---   select * from imgsim.neighbours('resnet50', min_similarity => 0.94, earlier_only => true);
+--   select * from imgsim.neighbours('resnet18-print', k => 4, other_documents_only => true);
+--   select * from imgsim.neighbours('resnet18-print', min_similarity => 0.94, earlier_only => true);
 --
 -- With `min_similarity` all that reach it (the first k, if k is given), from the stored pairs.
 -- Without filters the stored lists, which are exact. With a filter and no threshold each image is

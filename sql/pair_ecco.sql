@@ -1,6 +1,6 @@
 -- Every stored pair of like images, both sides joined with their books.
 --   select * from imgsim.pair_ecco
---   where model = 'resnet50' and similarity >= 0.96 and ecco_id <> other_ecco_id;
+--   where model = 'resnet18-print' and similarity >= 0.96 and ecco_id <> other_ecco_id;
 --
 -- `normalised` is the similarity read against both images' backgrounds, where neighbour lists are
 -- stored (`imgsim.normalised`).

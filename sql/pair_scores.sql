@@ -2,8 +2,8 @@
 -- both, its normalised score where lists are stored, and the probability that `imgsim verify` found.
 --   select * from imgsim.pair_scores(array[7, 2], array[9, 5]);
 --
--- Computed from the vectors, whether the pairs are stored or not. The scores are called `resnet50`,
--- `resnet50 normalised`, … and `evidence`.
+-- Computed from the vectors, whether the pairs are stored or not. The scores are called `resnet18-print`,
+-- `resnet18-print normalised`, … and `evidence`.
 -- needs: model_named, background, normalised, cosine
 create or replace function imgsim.pair_scores(
     image_ids bigint[],

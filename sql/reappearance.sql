@@ -1,5 +1,5 @@
 -- For each image with a like one in another book: how many such books, and the first and last year?
---   select * from imgsim.reappearance('resnet50') order by other_documents desc limit 20;
+--   select * from imgsim.reappearance('resnet18-print') order by other_documents desc limit 20;
 --
 -- Like means a stored pair at or above `min_similarity`, or where it is not given the model's own
 -- threshold. Only images that name a book are counted.

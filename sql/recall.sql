@@ -1,5 +1,5 @@
 -- How many of the true k nearest does the HNSW index find, and how long does it take?
---   select * from imgsim.recall('resnet50', k => 10, sample => 200);
+--   select * from imgsim.recall('resnet18-print', k => 10, sample => 200);
 --
 -- One row for each width of the search (ef_search); `used` marks the one that `similar` takes for
 -- this k. `milliseconds` and `exact_milliseconds` are medians of one ranking, inside the server.

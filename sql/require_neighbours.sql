@@ -1,6 +1,6 @@
 -- Are there neighbour lists of at least k for this model? Its id, or an error; a warning where
 -- they are older than the images, or not exact.
---   select imgsim.require_neighbours('resnet50', 4);
+--   select imgsim.require_neighbours('resnet18-print', 4);
 -- needs: model_named, require_k
 create or replace function imgsim.require_neighbours(model text, k integer)
 returns smallint

@@ -1,6 +1,6 @@
 -- Are all pairs of this model at or above a similarity stored? Its id, or an error; a warning
 -- where they are older than the images.
---   select imgsim.require_pairs('resnet50', 0.94);
+--   select imgsim.require_pairs('resnet18-print', 0.94);
 -- needs: model_named, require_between
 create or replace function imgsim.require_pairs(model text, min_similarity double precision)
 returns smallint

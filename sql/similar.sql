@@ -1,5 +1,5 @@
 -- Which stored images are like this one, given by its name, path or id?
---   select * from imgsim.similar('096240010000330_0', model => 'resnet50', k => 10);
+--   select * from imgsim.similar('096240010000330_0', model => 'resnet18-print', k => 10);
 --   select * from imgsim.similar('096240010000330_0', min_similarity => 0.94, other_documents_only => true);
 -- needs: similar_by_id, image_id, default_model
 -- no path: whatever the caller's is, the names here are qualified or fit PostgreSQL's own exactly

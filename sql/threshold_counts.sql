@@ -1,6 +1,6 @@
 -- At or above each threshold: how many images have a neighbour, how many pairs are there, and how
 -- many of these are of two books? What it means to choose one.
---   select * from imgsim.threshold_counts('resnet50', array[0.90, 0.94, 0.98]);
+--   select * from imgsim.threshold_counts('resnet18-print', array[0.90, 0.94, 0.98]);
 --
 -- Without `thresholds`: 0.80 to 0.99, and the model's own.
 --

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -55,6 +56,7 @@ def _own_environment(reachable_folder: Path) -> Iterator[None]:
             if variable.startswith(("IMGSIM_", "PG")):
                 patch.delenv(variable)
         patch.setenv("IMGSIM_HOME", str(reachable_folder / "home"))
+        patch.setenv("XDG_CONFIG_HOME", str(reachable_folder / "config"))
         patch.setenv("TORCH_HOME", str(reachable_folder / "torch"))
         yield
 
@@ -102,6 +104,11 @@ class Answer:
     code: int
     out: str
     err: str
+
+    @property
+    def said(self) -> str:
+        """Standard error without the next steps, which `tests/cli/test_onward.py` is about."""
+        return re.split(r"^next: ", self.err, maxsplit=1, flags=re.MULTILINE)[0]
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from imgsim.cli import (
@@ -14,6 +16,7 @@ from imgsim.cli import (
     metadata,
     models,
     neighbours,
+    onward,
     pairs,
     plots,
     reports,
@@ -25,6 +28,8 @@ from imgsim.cli import (
 from imgsim.cli.helping import Commands
 from imgsim.cli.place import Place
 from imgsim.version import __version__
+
+FAILED = 1
 
 
 # Commands import what they need when they run: `imgsim --help` does not wait for torch.
@@ -50,6 +55,18 @@ def imgsim(context: click.Context, store: str | None, database: str | None) -> N
     from one block, and says in which books they appear.
     """
     context.obj = Place(store=store, database=database)
+    # https://no-color.org: set to anything but nothing.
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+@imgsim.result_callback()
+@click.pass_context
+def told_what_next(context: click.Context, /, result: object, **given: object) -> object:
+    """Tells what to do next, if the command has done something."""
+    if result != FAILED:
+        onward.tell(context)
+    return result
 
 
 # A new command goes into one of these, and so into its section of `imgsim --help`.

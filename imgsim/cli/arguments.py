@@ -93,5 +93,5 @@ two_models_option = click.option(
     nargs=2,
     callback=lambda context, parameter, names: names or (),
     metavar="NAME NAME",
-    help="[default: resnet18 resnet50, or what there is]",
+    help="[default: resnet18-print resnet50-print, or what there is]",
 )

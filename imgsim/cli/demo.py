@@ -13,7 +13,7 @@ from imgsim.cli.output import say, show_table
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
 from imgsim.errors import ImgsimError
-from imgsim.settings import NEIGHBOURS, UNTRAINED
+from imgsim.settings import NEIGHBOURS, STUDIED, UNTRAINED
 from imgsim.wording import counted
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _fresh_models(weights: str | None) -> tuple[Wanted, ...]:
 
     if weights is None:
         return tuple(models.Wanted(name) for name in bundled.BUNDLED)
-    return tuple(models.Wanted(name, weights=weights) for name in models.DEFAULTS)
+    return tuple(models.Wanted(name, weights=weights) for name in STUDIED)
 
 
 def _verify(connection: Connection) -> None:

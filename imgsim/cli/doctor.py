@@ -30,7 +30,7 @@ def doctor(place: Place, mend: bool) -> int:
         if gone.lists or gone.pairs:
             say("  next: imgsim neighbours; imgsim pairs")
     broken = False
-    for finding in doctor.examine(place.settings()):
+    for finding in doctor.examine(place.settings):
         click.secho(f"{finding.state:<5}", fg=COLOURS[finding.state], nl=False)
         click.echo(f"{finding.what:<9} {finding.detail}")
         if finding.next_step:

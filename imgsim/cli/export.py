@@ -68,7 +68,7 @@ def output_options(formats: tuple[str, ...]) -> Callable[[Command], Command]:
 
 
 model_option = click.option(
-    "--model", "name", metavar="NAME", help="[default: resnet50, or what there is]"
+    "--model", "name", metavar="NAME", help="[default: resnet18-print, or what there is]"
 )
 other_documents_option = click.option(
     "--other-documents-only", is_flag=True, help="Leave out likeness within one book."
@@ -163,7 +163,7 @@ def groups_of_books(
 ) -> None:
     """Books that share pictures, and how many: the weight of an edge in the graph formats.
 
-    In psql: select * from imgsim.book_graph('resnet50');
+    In psql: select * from imgsim.book_graph('resnet18-print');
     """
     from imgsim import export as exports
     from imgsim.export import of_likeness

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli import onward
 from imgsim.cli.arguments import Similarity
 from imgsim.cli.output import say, warn
 from imgsim.cli.place import Place, pass_place
@@ -47,7 +48,9 @@ def group(place: Place, least: float, tightness: float, parts: bool) -> None:
 
     with place.connect() as connection:
         built = groups.build(connection, least=least, tightness=tightness, parts=parts)
+    onward.then("group", **({"group": built.largest} if built.groups else {}))
     if not built.groups:
+        onward.then("")
         say(f"no groups: no two pictures are linked with a probability of at least {least:g}")
     else:
         say(

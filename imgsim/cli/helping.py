@@ -1,4 +1,4 @@
-"""What `--help` shows of many commands: in sections, each with a whole sentence."""
+"""Commands that have others below them: how these are listed, each with a whole sentence."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 
 import click
+
+from imgsim.cli import onward
 
 SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
 
@@ -28,6 +30,14 @@ class Commands(click.Group):
             assert command.name
             self.add_command(command)
             listed.append(command.name)
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Returns the command that is meant, and keeps the words that lead to it."""
+        name, command, rest = super().resolve_command(context, arguments)
+        context.meta[onward.PATH] = (*context.meta.get(onward.PATH, ()), name)
+        return name, command, rest
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the commands that are not hidden, section by section."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgsim.cli import onward
 from imgsim.cli.arguments import FilePath
 from imgsim.cli.output import confirm, say, warn_untrained
 from imgsim.cli.place import Place, pass_place
@@ -16,7 +17,6 @@ from imgsim.wording import counted
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection
     from imgsim.ingest.options import Options
-    from imgsim.networks.models import Wanted
 
 SOME_FAILED = 3
 PREPROCESSES = ("fit", "square", "original", "crop", "print")
@@ -29,7 +29,8 @@ PREPROCESSES = ("fit", "square", "original", "crop", "print")
     "model_names",
     multiple=True,
     metavar="NAME",
-    help="Repeat for several.  [default: the store's, at first resnet18 and resnet50]",
+    help="Repeat for several; `imagenet` means the two of the original study.  "
+    "[default: the store's, at first imgsim's own two]",
 )
 @click.option(
     "--weights",
@@ -84,7 +85,7 @@ def ingest(
     from imgsim import ingest as pipeline
     from imgsim.cli import ingested
     from imgsim.cli.progress import ingest_progress, native_libraries_silenced
-    from imgsim.collection import upkeep
+    from imgsim.collection import called, upkeep
     from imgsim.images.files import roots
 
     with place.connect() as connection:
@@ -102,6 +103,10 @@ def ingest(
         if timings:
             ingested.show_timings(summary)
         ingested.refuse_nothing(summary, paths)
+        if dry_run:
+            onward.then("")
+        elif example := called.example(connection):
+            onward.then("ingest", name=example)
     return SOME_FAILED if summary.failed else 0
 
 
@@ -115,41 +120,17 @@ def _options(
     **others: Any,
 ) -> Options:
     from imgsim.ingest.options import Options
+    from imgsim.networks.choice import choose
 
     settled = {
         key: value
         for key, value in {**others, "workers": workers, "pattern": name_pattern}.items()
         if value is not None
     }
-    wanted = wanted_models(connection, model_names, weights, preprocess)
-    return Options(wanted=wanted, **settled)
-
-
-def wanted_models(
-    connection: Connection,
-    names: tuple[str, ...],
-    weights: tuple[str, ...],
-    preprocess: str | None,
-) -> tuple[Wanted, ...]:
-    """Returns the models that a command line requests, each with the weights meant for it."""
-    from imgsim.networks import models
-
-    known = [model.name for model in models.stored(connection)]
-    chosen = list(dict.fromkeys(names)) or known or list(models.DEFAULTS)
-    given: dict[str, str] = {}
-    for text in weights:
-        name, separator, value = text.partition("=")
-        if separator and name in chosen:
-            given[name] = value
-        # torchvision's names are those of recipes: one stands for weights of every architecture.
-        elif len(chosen) == 1 or text == UNTRAINED or text.startswith("IMAGENET"):
-            given.update(dict.fromkeys(chosen, text))
-        else:
-            raise click.UsageError(
-                f"cannot tell which of {len(chosen)} models --weights {text} is for: "
-                f"write --weights {chosen[0]}={text}"
-            )
-    return tuple(models.Wanted(n, weights=given.get(n), preprocess=preprocess) for n in chosen)
+    choice = choose(connection, model_names, weights, preprocess)
+    if choice.told:
+        say(choice.told)
+    return Options(wanted=choice.wanted, **settled)
 
 
 def _announce(options: Options) -> None:

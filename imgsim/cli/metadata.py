@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli import onward
 from imgsim.cli.arguments import FilePath
 from imgsim.cli.helping import Commands
 from imgsim.cli.output import say, say_count, show, show_tally, warn
@@ -54,6 +55,7 @@ def load(place: Place, files: tuple[Path, ...], missing: tuple[str, ...], sheet:
     imgsim.ecco_document.extra. Exit code: 3 if rows could not be used or there were none.
     """
     from imgsim.bibliography import metadata
+    from imgsim.collection import called
 
     refused = 0
     with place.connect() as connection:
@@ -62,6 +64,11 @@ def load(place: Place, files: tuple[Path, ...], missing: tuple[str, ...], sheet:
             _report(loaded)
             refused += loaded.refused + loaded.file.is_blank
         _show_coverage(connection)
+        unnamed = called.without_book(connection)
+        if unnamed is None:
+            onward.then("metadata load, no pictures")
+        elif unnamed:
+            onward.then("metadata load, pictures without a book")
     return SOME_REFUSED if refused else 0
 
 
@@ -147,6 +154,8 @@ def link(
         if linked.joins_nothing and not linked.file.is_blank:
             _show_names(linking.called(connection, linked))
         _show_coverage(connection)
+    if linked.joins_nothing:
+        onward.then("")
     return SOME_REFUSED if linked.refused or linked.joins_nothing else 0
 
 

@@ -35,7 +35,7 @@ def list_(place: Place, format_: str, spreadsheet_safe: bool) -> None:
     with place.connect() as connection:
         answer = models.status(connection)
     if not answer.rows and format_ == "table":
-        say("no models yet; `imgsim ingest` adds resnet18 and resnet50, `imgsim model add` others")
+        say("no models yet; `imgsim ingest` adds imgsim's own two, `imgsim model add` others")
     else:
         show(answer, format_, spreadsheet_safe)
 
@@ -76,7 +76,6 @@ def add(
         f"{added.name}: {added.architecture}, {added.dimension} dimensions, {added.weights}, "
         f"{added.preprocess}; vectors in imgsim.{added.embedding_table}"
     )
-    say("embed with it: imgsim ingest PATH…")
 
 
 @model.command()
@@ -101,11 +100,12 @@ def remove(place: Place, name: str, yes: bool) -> None:
 def fetch(architectures: tuple[str, ...], weights: str) -> None:
     """Download pretrained weights into torch's cache, so that ingest needs no network.
 
-    Without ARCHITECTURES: those of resnet18 and resnet50.
+    Without ARCHITECTURES: those of the original study, resnet18 and resnet50. imgsim's own networks
+    come with it, and need no download.
     """
-    from imgsim.networks import models
+    from imgsim.networks import named
     from imgsim.networks.architectures import find_weights
 
-    for architecture in architectures or models.DEFAULTS:
+    for architecture in named.expanded(architectures or [named.IMAGENET]):
         found = find_weights(architecture, weights)
         say(f"{architecture} {found.name}: {found.file}, SHA-256 {found.sha256[:16]}…")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli import onward
 from imgsim.cli.comparison import device_option, multiplied_on
 from imgsim.cli.output import say
 from imgsim.cli.place import Place, pass_place
@@ -50,6 +51,7 @@ def neighbours(place: Place, k: int, names: tuple[str, ...], method: str, device
                 f"{model.name}: {done}{_found_how(stored_lists.state_of(connection, model).recall)}"
             )
     if not chosen:
+        onward.then("")
         say("the store is empty; add pictures first: imgsim ingest FOLDER")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli import onward
 from imgsim.cli.arguments import Similarity
 from imgsim.cli.comparison import device_option, multiplied_on
 from imgsim.cli.output import say
@@ -58,6 +59,7 @@ def pairs(
             done = "already up to date" if count is None else f"{counted(count, 'pair')} found"
             say(f"{model.name}: {done} {thresholds.of(model, threshold).told}".rstrip())
     if not chosen:
+        onward.then("")
         say("the store is empty; add pictures first: imgsim ingest FOLDER")
 
 

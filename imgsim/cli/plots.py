@@ -81,7 +81,7 @@ models_option = click.option(
     help="Repeat for several.  [default: all]",
 )
 model_option = click.option(
-    "--model", "model", metavar="NAME", help="[default: resnet50, or what there is]"
+    "--model", "model", metavar="NAME", help="[default: resnet18-print, or what there is]"
 )
 
 
@@ -197,7 +197,7 @@ def threshold(place: Place, /, paper: Paper, **given: Any) -> None:
     """What choosing a threshold means.
 
     At each, how many images have a neighbour, and how many pairs there are. In psql:
-    select * from imgsim.threshold_counts('resnet50');
+    select * from imgsim.threshold_counts('resnet18-print');
     """
     progress = progress_line("neighbours of")
     _draw(place, "threshold", paper, "threshold", on_progress=progress, **given)

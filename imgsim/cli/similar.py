@@ -54,7 +54,7 @@ def similar(
     """Rank the stored pictures by likeness to IMAGE.
 
     IMAGE is a stored picture's name, path or id, or any image file. In psql:
-    select * from imgsim.similar('NAME', model => 'resnet50', k => 10);
+    select * from imgsim.similar('NAME', model => 'resnet18-print', k => 10);
     """
     from imgsim.networks import models
     from imgsim.reuse import negatives

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli import onward
 from imgsim.cli.arguments import FilePath
 from imgsim.cli.output import say
 from imgsim.cli.place import Place, pass_place
@@ -155,4 +156,4 @@ def _train(place: Place, name: str, plan: Plan, paths: tuple[Path, ...]) -> None
     )
     measured = added.threshold_from or "measure it with: imgsim report calibration --keep"
     say(f"threshold: {thresholds.of(added)} ({measured})")
-    say(f"embed with it: imgsim ingest --model {added.name} PATH…")
+    onward.then("model train", model=added.name)

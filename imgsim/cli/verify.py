@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli import onward
 from imgsim.cli.metadata import SOME_REFUSED, table_file
 from imgsim.cli.output import say, show, show_tally, warn
 from imgsim.cli.place import Place, pass_place
@@ -64,6 +65,7 @@ def verify(
 
     with place.connect() as connection:
         if images:
+            onward.then("")
             compared = evidence.compare(connection, images[0], images[1], turned, again)
             _tell(images, compared.judgement, compared.stored)
             if compared.judgement.relation in ("unrelated", "undecided"):
@@ -129,7 +131,7 @@ def _tell(images: tuple[str, ...], judged: Judgement, stored: bool) -> None:
         for image, box in zip(images, boxes, strict=True):
             click.echo(f"the part in {image}: {box} (left, top, right, bottom, in pixels)")
     if stored:
-        say(f"see it: imgsim plot overlay {' '.join(images)}")
+        onward.then("verify two", image=images[0], other=images[1])
 
 
 def _lying(judged: Judgement) -> Iterator[str]:
@@ -160,6 +162,7 @@ def _summarise(connection: Connection, verified: Verified) -> None:
     from imgsim.database.connection import Table
 
     if not verified.pairs:
+        onward.then("")
         say("no pairs to verify: take pictures in first with imgsim ingest FOLDER")
         return
     judged = sum(verified.relations.values())
@@ -174,4 +177,3 @@ def _summarise(connection: Connection, verified: Verified) -> None:
         show(Table(("relation", "pairs"), list(rows)), "table")
         if verified.mirrored:
             say(f"mirrored, of those from one block: {verified.mirrored:,}")
-        say("groups of re-use: imgsim group")

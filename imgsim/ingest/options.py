@@ -6,14 +6,14 @@ import os
 from dataclasses import dataclass, field
 
 from imgsim.images import decoding
-from imgsim.networks import models
+from imgsim.networks import models, named
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to ingest; the defaults are the command line's."""
+    """How to ingest; the defaults are those of a new store."""
 
-    wanted: tuple[models.Wanted, ...] = tuple(models.Wanted(name) for name in models.DEFAULTS)
+    wanted: tuple[models.Wanted, ...] = tuple(models.Wanted(name) for name in named.DEFAULTS)
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None

@@ -15,13 +15,13 @@ import psycopg
 from imgsim.database.connection import Connection, Table, table
 from imgsim.errors import ImgsimError, NotFoundError, WeightsError
 from imgsim.networks import bundled
+from imgsim.networks.named import PAIRS, expanded
 from imgsim.settings import PRETRAINED, STUDIED, THRESHOLD, UNTRAINED
 from imgsim.wording import counted
 
 if TYPE_CHECKING:
     from imgsim.networks.architectures import Network
 
-DEFAULTS = ("resnet18", "resnet50")
 NAME = re.compile(r"[a-z0-9]([a-z0-9_.-]{0,38}[a-z0-9])?")
 DEFAULT_PREPROCESS = "fit"
 INK_PREPROCESS = "print"
@@ -96,11 +96,14 @@ def named(connection: Connection, name: str) -> Model:
 def chosen(connection: Connection, names: Sequence[str]) -> list[Model]:
     """Returns the stored models of those names; without names, the one that SQL takes by default.
 
+    The name of a pair (`imgsim`, `imagenet`) stands for both.
+
     Raises:
         NotFoundError: one is not stored, or none is.
     """
     if names:
-        return [named(connection, name) for name in dict.fromkeys(names)]
+        known = [model.name for model in stored(connection)]
+        return [named(connection, name) for name in expanded(names, known)]
     return [_default(connection)]
 
 
@@ -112,6 +115,7 @@ def chosen_pair(connection: Connection, names: Sequence[str]) -> tuple[Model, Mo
         ImgsimError: names are given, but not two.
     """
     if names:
+        names = expanded(names, [model.name for model in stored(connection)])
         if len(names) != 2:
             raise ImgsimError(f"cannot compare {counted(len(names), 'model')}", "name two")
         return named(connection, names[0]), named(connection, names[1])
@@ -209,6 +213,11 @@ def _check_name(connection: Connection, name: str) -> None:
             "and between them . _ -",
             "give another --name",
         )
+    if name in PAIRS:
+        raise ImgsimError(
+            f"cannot call a model {name}: that means {' and '.join(PAIRS[name])}",
+            "give another --name",
+        )
     # The table of its vectors is named after it, and SQL names have neither dots nor hyphens.
     table = table_name(name)
     for model in stored(connection):
@@ -245,6 +254,12 @@ def _add(connection: Connection, wanted: Wanted) -> Model:
     # Before the weights: they may be downloaded, and a name can be seen to be wrong at once.
     architectures.check(own or asked)
     _check_name(connection, wanted.name)
+    if wanted.name in bundled.BUNDLED and wanted.weights not in (None, wanted.name):
+        raise ImgsimError(
+            f"cannot give {wanted.name} other weights: that name is for those of imgsim",
+            f"give the network another name: imgsim model add {bundled.BUNDLED[wanted.name]} "
+            f"--name OTHER --weights {wanted.weights}",
+        )
     network = architectures.load(own or asked, wanted.weights or (asked if own else PRETRAINED))
     preprocess = wanted.preprocess or preprocess_for(network)
     _check_input(network, preprocess)

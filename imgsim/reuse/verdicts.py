@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from imgsim import configuration
 from imgsim.database.connection import Connection
 from imgsim.database.turns import share_models, turn
 from imgsim.errors import ImgsimError, NotFoundError
@@ -55,13 +56,17 @@ class Recorded:
 
 
 def scholar(environ: Mapping[str, str] = os.environ) -> str:
-    """Returns whose verdicts these are if nobody is named: `IMGSIM_SCHOLAR`, or the account's name.
+    """Returns whose verdicts these are if nobody is named.
+
+    That is `IMGSIM_SCHOLAR`, the scholar of the configuration file, or the account's name.
 
     Raises:
-        ImgsimError: there is neither.
+        ImgsimError: there is none of these.
     """
     if given := environ.get("IMGSIM_SCHOLAR", "").strip():
         return given
+    if settled := configuration.read(environ).scholar:
+        return settled
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError) as exc:

@@ -114,7 +114,7 @@ def test_overlap_fills_missing_lists_first_and_sums_to_all_images(imgsim: Imgsim
 
 @pytest.mark.usefixtures("filled")
 def test_neighbours_are_filled_once(imgsim: Imgsim) -> None:
-    assert imgsim("neighbours", "-k", "5").err == (
+    assert imgsim("neighbours", "-k", "5").said == (
         "resnet18: 60 lists computed\nresnet50: 60 lists computed\n"
     )
     assert "already up to date" in imgsim("neighbours", "-k", "5").err

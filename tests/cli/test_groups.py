@@ -20,7 +20,7 @@ Imgsim = Callable[..., Answer]
 
 def lines(answer: Answer) -> list[str]:
     assert answer.code == 0, answer.err
-    return answer.err.splitlines()
+    return answer.said.splitlines()
 
 
 def test_it_tells_what_it_built_and_what_stood_against_it(

@@ -51,7 +51,10 @@ def test_failed_files_are_counted_by_reason_and_the_code_is_3(imgsim: Imgsim, fo
 def test_a_dry_run_says_what_would_be_done(imgsim: Imgsim, folder: Path) -> None:
     answer = imgsim("ingest", folder, "--dry-run")
     assert answer.code == 0
-    assert answer.err == "this would be done:\n        6 new\n"
+    assert answer.err == (
+        "a new store, with resnet18-print and resnet50-print: imgsim's own, trained on prints\n"
+        "this would be done:\n        6 new\n"
+    )
     assert "none yet" in imgsim("doctor").out
 
 
@@ -60,7 +63,7 @@ def test_it_could_not_work_is_code_1_with_the_next_step(imgsim: Imgsim, folder: 
     assert answer.code == 1
     assert "error: there is no file or folder" in answer.err
     assert "  next: " in answer.err
-    answer = imgsim("ingest", folder)
+    answer = imgsim("ingest", folder, "--model", "imagenet")
     assert answer.code == 1
     assert "IMAGENET1K_V1 of resnet18" in answer.err
     assert "resnet18-f37072fd.pth" in answer.err
@@ -69,7 +72,7 @@ def test_it_could_not_work_is_code_1_with_the_next_step(imgsim: Imgsim, folder: 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--weights", "a.pth"), "write --weights resnet18=a.pth"),
+        (("--weights", "a.pth"), "name the model: --model resnet18 --weights resnet18=a.pth"),
         (("--model", "resnet19", "--weights", "untrained"), "no classification network 'resnet19'"),
         (("--name-pattern", "(", *FAST), "is not a regular expression"),
         (("--name-pattern", "(?P<book>.*)", *FAST), "has no group that is known"),

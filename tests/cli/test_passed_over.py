@@ -87,7 +87,7 @@ def test_formats_that_are_not_read_are_named_with_what_to_do(imgsim: Imgsim, fol
         (folder / name).write_bytes(b"whatever")
     answer = imgsim("ingest", folder, *FAST)
     assert answer.code == 0
-    lines = [line.strip() for line in answer.err.splitlines()]
+    lines = [line.strip() for line in answer.said.splitlines()]
     assert "8 other files, skipped" in lines
     assert "2 .pdf (PDF): cut their pages out as PNG or TIFF" in lines
     assert "1 .heic (HEIC): convert it to PNG or TIFF" in lines

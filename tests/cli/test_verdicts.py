@@ -27,12 +27,12 @@ def _images(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_verdict_is_said_back_with_whoever_says_otherwise(imgsim: Imgsim) -> None:
     first = imgsim("verdict", "image 1", "image 2", "same", "block", "--note", "worn")
-    assert (first.code, first.err) == (0, "image 1 and image 2: same block, says Ann\n")
+    assert (first.code, first.said) == (0, "image 1 and image 2: same block, says Ann\n")
     assert "Ann already said so" in imgsim("verdict", "2", "1", "same-block").err
     other = imgsim("verdict", "image 1", "image 2", "copy", "--by", "Ben")
     assert "note: disputed: Ann says same block\n" in other.err
     again = imgsim("verdict", "image 1", "image 2", "copy")
-    assert again.err == "image 1 and image 2: copy, says Ann, who said same block before\n"
+    assert again.said == "image 1 and image 2: copy, says Ann, who said same block before\n"
     assert again.out == ""
 
 

@@ -136,7 +136,7 @@ def _write_captions(folder: Path) -> Path:
 
 
 def told(answer: Answer) -> list[str]:
-    return [" ".join(line.split()) for line in answer.err.splitlines()]
+    return [" ".join(line.split()) for line in answer.said.splitlines()]
 
 
 def test_loading_counts_every_row(ecco: Ecco) -> None:

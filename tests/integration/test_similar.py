@@ -365,4 +365,9 @@ def test_of_imgsims_own_models_the_better_is_asked_where_none_is_named(
         connection.execute("select imgsim.add_model(%s, %s, 8, 'none', %s, 'fit')", [name] * 3)
         if name == "resnet18-print":
             assert meant() == ("resnet18-print", "resnet18-print", "resnet50-print")
+    assert meant() == ("resnet18-print", "resnet18-print", "resnet50-print")
+    for name in ("resnet18-print", "resnet50-print"):
+        connection.execute("select imgsim.remove_model(%s)", [name])
     assert meant() == ("resnet50", "resnet18", "resnet50")
+    connection.execute("select imgsim.add_model('resnet18-print', 'none', 8, 'none', 'p', 'fit')")
+    assert meant() == ("resnet18-print", "resnet18", "resnet50")

@@ -93,7 +93,7 @@ def test_a_file_typed_in_the_other_spelling_is_not_taken_in_twice(
     assert len(answers) == 1
     (drawn / f"{spelt(form)}.png").rename(drawn / f"{spelt(other(form))}.png")
     moved = imgsim("ingest", drawn)
-    assert moved.err == "        1 moved, recognised by their content\n        1 unchanged\n"
+    assert moved.said == "        1 moved, recognised by their content\n        1 unchanged\n"
     assert connection.execute("select count(*) from imgsim.image").fetchone() == (2,)
 
 

@@ -121,7 +121,7 @@ def test_each_of_several_models_has_its_pairs_from_its_own(
     assert "pairs found at 0.94, as none is measured for other\n" in said
     states = [pairs.state_of(connection, one).threshold for one in (model, other)]
     assert states == [OWN, THRESHOLD]
-    again = imgsim("pairs").err.splitlines()
+    again = imgsim("pairs").said.splitlines()
     assert all("already up to date at " in line for line in again)
 
 

@@ -614,7 +614,9 @@ def test_an_ingest_that_broke_off_is_told_of_after_a_relocation_too(
     take_in(connection, tmp_path)
     connection.execute("update imgsim.ingest_run set host = 'elsewhere', status = 'failed'")
     upkeep.relocate(connection, str(tmp_path), str(tmp_path))
-    told = [finding.detail for finding in doctor.examine(settings) if finding.what == "ingest"]
+    told = [
+        finding.detail for finding in doctor.examine(lambda: settings) if finding.what == "ingest"
+    ]
     assert told == ["1 run broke off"]
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from imgsim import doctor, version
+from imgsim.networks import whereabouts
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -79,7 +80,7 @@ def test_the_doctor_looks_for_weights_where_torch_does(
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    assert str(doctor.torch_hub()) == torch.hub.get_dir()
+    assert str(whereabouts.torch_hub()) == torch.hub.get_dir()
 
 
 def test_the_doctor_requires_one_pgvector_and_recommends_a_later() -> None:

@@ -22,7 +22,9 @@ k_option = click.option("-k", type=click.IntRange(1, 1000), default=SHARED, show
 models_option = click.option(
     "--model", "model_names", multiple=True, metavar="NAME", help="[default: all in the store]"
 )
-model_option = click.option("--model", metavar="NAME", help="[default: resnet50, or what there is]")
+model_option = click.option(
+    "--model", metavar="NAME", help="[default: resnet18-print, or what there is]"
+)
 threshold_option = click.option(
     "--threshold",
     type=Similarity(0, 1, min_open=True),

@@ -54,7 +54,7 @@ def neighbours(place: Place, /, **given: Any) -> None:
 def threshold(place: Place, /, **given: Any) -> None:
     """What does a threshold mean: how many images have a neighbour, how many pairs are there?
 
-    In psql: select * from imgsim.threshold_counts('resnet50');
+    In psql: select * from imgsim.threshold_counts('resnet18-print');
     """
     deliver_report(place, "threshold", given)
 
@@ -67,7 +67,7 @@ def threshold(place: Place, /, **given: Any) -> None:
 def documents(place: Place, /, **given: Any) -> None:
     """Per book, how many illustrations re-appear in another, and from when to when?
 
-    In psql: select * from imgsim.documents('resnet50');
+    In psql: select * from imgsim.documents('resnet18-print');
     """
     deliver_report(place, "documents", given)
 
@@ -80,6 +80,6 @@ def documents(place: Place, /, **given: Any) -> None:
 def decades(place: Place, /, **given: Any) -> None:
     """Per decade, how many illustrations were seen in another book, earlier or later?
 
-    In psql: select * from imgsim.decades('resnet50');
+    In psql: select * from imgsim.decades('resnet18-print');
     """
     deliver_report(place, "decades", given)

@@ -68,6 +68,6 @@ def agreement(place: Place, /, **given: Any) -> None:
 def recall(place: Place, /, **given: Any) -> None:
     """How many of the true k nearest does the index find, and how long does it take?
 
-    In psql: select * from imgsim.recall('resnet50');
+    In psql: select * from imgsim.recall('resnet18-print');
     """
     deliver_report(place, "recall", given, computes=False)

@@ -7,6 +7,7 @@ import os
 import click
 
 from imgsim.cli import (
+    completion,
     database,
     demo,
     doctor,
@@ -106,3 +107,4 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
 
 for title, commands in SECTIONS.items():
     imgsim.add_section(title, commands)
+completion.complete(imgsim)

@@ -317,7 +317,7 @@ def _models(opened: Connection, images: int) -> Iterator[Finding]:
     for name, weights, embeddings, index, k, current in rows:
         problems = {
             "imgsim ingest --model " + name + " PATH…": embeddings < images
-            and f"{counted(images - embeddings, 'image lacks', 'images lack')} a vector",
+            and f"it has not looked at {counted(images - embeddings, 'picture')}",
             f"imgsim psql -c \"select imgsim.build_embedding_index('{name}')\"": index
             in ("missing", "invalid")
             and embeddings
@@ -325,7 +325,7 @@ def _models(opened: Connection, images: int) -> Iterator[Finding]:
             "imgsim neighbours": k and not current and "its neighbour lists are out of date",
         }
         called = name if weights == name else f"{name}, {weights}"
-        told = f"{called}: {counted(embeddings, 'vector')}, index {index}"
+        told = f"{called}: {counted(embeddings, 'picture')}, index {index}"
         lists = f", lists of {k}" if k and current else ""
         wrong = [(step, text) for step, text in problems.items() if text]
         if not wrong:

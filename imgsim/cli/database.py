@@ -40,8 +40,8 @@ def _folder(place: Place) -> Path:
 def start(place: Place, port: int | None) -> None:
     """Start the server (every command does so by itself).
 
-    It listens on a Unix socket only; with --port on the loopback address too, with a password,
-    until it is stopped.
+    Only this machine reaches it, and only you, by a file; with --port programs on this machine do
+    too, with a password, until it is stopped.
     """
     from imgsim.database import embedded
 
@@ -94,7 +94,7 @@ def url(place: Place) -> None:
 @db.command()
 @pass_place
 def migrate(place: Place) -> None:
-    """Bring the schema up to date (every command does so by itself)."""
+    """Bring the tables of an older version up to date (every command does so by itself)."""
     from imgsim.database import connection, migrations
 
     with connection.open_connection(place.settings()) as opened:

@@ -78,7 +78,7 @@ other_documents_option = click.option(
 @export.command()
 @model_option
 @click.option("-k", type=click.IntRange(1, 1000), default=NEIGHBOURS, show_default=True)
-@click.option("--threshold", type=Similarity(0, 1), help="The least similarity (cosine).")
+@click.option("--threshold", type=Similarity(0, 1), help="The least similarity.")
 @other_documents_option
 @output_options(TABLES + GRAPHS)
 @pass_place

@@ -54,7 +54,7 @@ PREPROCESSES = ("fit", "square", "original", "crop", "print")
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="auto",
     show_default=True,
-    help="auto uses bfloat16 where the device has hardware for it.",
+    help="bfloat16 is faster where the device is made for it, and auto takes it there.",
 )
 @click.option(
     "--batch-size", type=click.IntRange(1, 4096), help="[default: 8 on a processor, 64 on a GPU]"
@@ -188,7 +188,7 @@ def remove(
 @click.argument("new", type=FilePath(exists=True))
 @pass_place
 def relocate(place: Place, old: Path, new: Path) -> None:
-    """Tell the store that the folder (or file) OLD is now at NEW. Nothing is embedded again."""
+    """Tell the store that the folder (or file) OLD is now at NEW. No picture is read again."""
     import os
 
     from imgsim.collection import upkeep

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 WORDS = {
     "new": "new",
-    "changed": "changed, embedded again",
-    "completed": "completed: vectors of another model were missing",
+    "changed": "changed, looked at again",
+    "completed": "completed: another model had not looked at them",
     "duplicate": "same content as another file, stored as an image of its own",
     "moved": "moved, recognised by their content",
     "unchanged": "unchanged",

@@ -26,7 +26,7 @@ model.add_command(train)
 @format_option
 @pass_place
 def list_(place: Place, format_: str, spreadsheet_safe: bool) -> None:
-    """The models of the store, their vectors, index and neighbour lists.
+    """List the models of the store, and how much each has looked at.
 
     In psql: select * from imgsim.model_status();
     """
@@ -57,11 +57,11 @@ def list_(place: Place, format_: str, spreadsheet_safe: bool) -> None:
 def add(
     place: Place, architecture: str, name: str | None, weights: str | None, preprocess: str | None
 ) -> None:
-    """Add a network, whose pooled feature becomes the vector of a picture.
+    """Add a network by which pictures are compared.
 
     ARCHITECTURE is one of torchvision's for classification, such as convnext_tiny, or one of
-    imgsim's own, trained on prints: resnet18-print, resnet50-print. `imgsim ingest` then embeds
-    with it too.
+    imgsim's own, trained on prints: resnet18-print, resnet50-print. What goes into its last layer
+    describes a picture. `imgsim ingest` then looks at every picture with it too.
     """
     from imgsim.networks import models
     from imgsim.similarity import index
@@ -73,8 +73,8 @@ def add(
         added = models.ensure(connection, wanted)
         index.build(connection, added, progress_line("index of"))
     say(
-        f"{added.name}: {added.architecture}, {added.dimension} dimensions, {added.weights}, "
-        f"{added.preprocess}; vectors in imgsim.{added.embedding_table}"
+        f"{added.name}: {added.architecture}, {added.dimension:,} numbers a picture, "
+        f"{added.weights}, {added.preprocess}; in psql imgsim.{added.embedding_table}"
     )
 
 
@@ -83,13 +83,13 @@ def add(
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @pass_place
 def remove(place: Place, name: str, yes: bool) -> None:
-    """Remove a model with its vectors and neighbour lists."""
+    """Remove a model with all that it has found; pictures, verdicts and groups stay."""
     from imgsim.networks import models
 
     with place.connect() as connection:
         found = models.named(connection, name)
         if not yes:
-            confirm(f"Remove {found.name}, its vectors and its neighbour lists?")
+            confirm(f"Remove {found.name}, and what it says of every picture?")
         models.remove(connection, found)
     say(f"{name} removed")
 
@@ -98,7 +98,7 @@ def remove(place: Place, name: str, yes: bool) -> None:
 @click.argument("architectures", nargs=-1)
 @click.option("--weights", metavar="NAME", default=PRETRAINED, show_default=True)
 def fetch(architectures: tuple[str, ...], weights: str) -> None:
-    """Download pretrained weights into torch's cache, so that ingest needs no network.
+    """Download the weights of the original study's networks, so that ingest needs no connection.
 
     Without ARCHITECTURES: those of the original study, resnet18 and resnet50. imgsim's own networks
     come with it, and need no download.

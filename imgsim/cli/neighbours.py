@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     type=click.Choice(["exact", "hnsw"]),
     default="exact",
     show_default=True,
-    help="exact compares all; hnsw asks the index, is faster, and reports how many it finds.",
+    help="exact compares all with all; hnsw asks the index, is faster, and says what it misses.",
 )
 @device_option
 @pass_place

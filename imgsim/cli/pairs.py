@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 threshold_option = click.option(
     "--threshold",
     type=Similarity(0, 1, min_open=True),
-    help="The least similarity (cosine).  [default: the model's own]",
+    help="The least similarity.  [default: the model's own]",
 )
 at_most_option = click.option(
     "--at-most",

@@ -91,7 +91,7 @@ def threshold_option(default: str = "") -> Callable[[Command], Command]:
     return click.option(
         "--threshold",
         type=Similarity(-1, 1),
-        help=f"Show pictures with at least this similarity (cosine).{told}",
+        help=f"Show pictures with at least this similarity.{told}",
     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--threshold",
     type=Similarity(-1, 1),
-    help="All with at least this similarity (cosine); compares every picture, misses none.",
+    help="All with at least this similarity; compares every picture, misses none.",
 )
 @click.option(
     "--model",

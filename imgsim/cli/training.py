@@ -107,7 +107,7 @@ def train(
     and at the end they give the model its own threshold, if they are not too few.
 
     The state is kept every few minutes: interrupted, the same command goes on. At the end the
-    network is a model of the store; embed with it by `imgsim ingest --model NAME PATH…`.
+    network is a model of the store; `imgsim ingest --model NAME PATH…` looks at pictures with it.
     """
     from imgsim import settings
     from imgsim.networks import models
@@ -151,8 +151,8 @@ def _train(place: Place, name: str, plan: Plan, paths: tuple[Path, ...]) -> None
     # Only now: until the model is stored, the same command can go on from the checkpoints.
     clear(plan.folder)
     say(
-        f"{added.name}: {added.architecture}, {added.dimension} dimensions, {added.preprocess}; "
-        f"weights in {trained.weights}, vectors in imgsim.{added.embedding_table}"
+        f"{added.name}: {added.architecture}, {added.dimension:,} numbers a picture, "
+        f"{added.preprocess}; weights in {trained.weights}"
     )
     measured = added.threshold_from or "measure it with: imgsim report calibration --keep"
     say(f"threshold: {thresholds.of(added)} ({measured})")

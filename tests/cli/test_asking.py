@@ -125,7 +125,7 @@ def test_models_are_added_listed_and_removed(imgsim: Imgsim) -> None:
         *("model", "add", "shufflenet_v2_x0_5", "--name", "small", "--weights", "untrained")
     )
     assert added.code == 0
-    assert "1024 dimensions, untrained, fit; vectors in imgsim.embedding_small" in added.err
+    assert "1,024 numbers a picture, untrained, fit; in psql imgsim.embedding_small" in added.err
     listed = records(imgsim("model", "list", "--format", "csv").out)
     assert [(row["model"], row["index_state"]) for row in listed] == [("small", "valid")]
     assert imgsim("model", "remove", "small", "--yes").err == "small removed\n"

@@ -192,7 +192,7 @@ def test_the_doctor_tells_of_a_filled_store(imgsim: Imgsim, connection: Connecti
     assert answer.code == 0
     assert told["images"] == "ok 12\n"
     for model in ("resnet18", "resnet50"):
-        assert f"ok {model}, synthetic: 12 vectors, index valid, lists of 4" in told["model"]
+        assert f"ok {model}, synthetic: 12 pictures, index valid, lists of 4" in told["model"]
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_the_doctor_says_how_to_mend_an_index_and_the_step_mends_it(
     assert step is not None
     mended = imgsim_process("--database", address(settings), "psql", "-At", "-c", step[1])
     assert (mended.code, mended.out) == (0, "t\n")
-    assert "resnet50, synthetic: 12 vectors, index valid" in findings(imgsim("doctor"))["model"]
+    assert "resnet50, synthetic: 12 pictures, index valid" in findings(imgsim("doctor"))["model"]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_the_doctor_says_how_to_mend_an_index_and_the_step_mends_it(
     [
         (
             "delete from imgsim.embedding_resnet18 where image_id = 1",
-            "1 image lacks a vector",
+            "it has not looked at 1 picture",
             "imgsim ingest --model resnet18",
         ),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import click
@@ -19,6 +20,19 @@ def groups(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
         yield path
         for name, below in command.commands.items():
             yield from groups(below, (*path, name))
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command that does something itself."""
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from leaves(below, (*path, name))
+    else:
+        yield path
+
+
+FOR_ENGINEERS = {("report", "calibration"), ("export", "embeddings")}
+"""Where the term itself is what is asked about."""
 
 
 def at(path: tuple[str, ...]) -> click.Group:
@@ -67,3 +81,19 @@ def test_a_hidden_command_is_found_and_not_listed() -> None:
     assert "new  Do as now.\n" in f"{shown}\n"
     assert "old" not in shown
     assert group.get_command(click.Context(group), "old")
+
+
+MACHINE_ROOM = re.compile(
+    r"\b(cosine|embedded|embed|pgvector|halfvec|tensor|pooled|backbone|dataset|upsert|schema up)\b"
+)
+
+
+@pytest.mark.parametrize("path", sorted(leaves(root)), ids=" ".join)
+def test_no_word_of_the_machine_room_stands_in_help(path: tuple[str, ...]) -> None:
+    command: click.Command = root
+    for word in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[word]
+    text = command.get_help(click.Context(command, info_name=path[-1]))
+    if path not in FOR_ENGINEERS:
+        assert not MACHINE_ROOM.search(text)

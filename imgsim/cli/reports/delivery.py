@@ -28,7 +28,7 @@ model_option = click.option(
 threshold_option = click.option(
     "--threshold",
     type=Similarity(0, 1, min_open=True),
-    help="The least similarity (cosine) of two like pictures.  [default: the model's own]",
+    help="The least similarity of two like pictures.  [default: the model's own]",
 )
 
 

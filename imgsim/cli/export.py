@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,20 +10,15 @@ import click
 from imgsim.cli.arguments import FilePath, Similarity, spreadsheet_safe_option
 from imgsim.cli.groups import warn_of_older
 from imgsim.cli.helping import Commands
-from imgsim.cli.neighbours import fill as fill_neighbours
-from imgsim.cli.output import say, warn
+from imgsim.cli.output import say, warn, warn_untrained
 from imgsim.cli.pairs import at_most_option, threshold_option
-from imgsim.cli.pairs import fill as fill_pairs
 from imgsim.cli.place import Place, pass_place
+from imgsim.cli.progress import progress_line
 from imgsim.formats import ARRAYS, GRAPHS, TABLES, WITHOUT_PARTNER
 from imgsim.settings import NEIGHBOURS, UNTRAINED
 
 if TYPE_CHECKING:
-    from imgsim.database.connection import Connection
-    from imgsim.export import Outcome, Target
-    from imgsim.export.joined import Joined
-    from imgsim.networks.models import Model
-    from imgsim.networks.thresholds import Threshold
+    from imgsim.export import Outcome
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -68,7 +62,7 @@ def output_options(formats: tuple[str, ...]) -> Callable[[Command], Command]:
 
 
 model_option = click.option(
-    "--model", "name", metavar="NAME", help="[default: resnet18-print, or what there is]"
+    "--model", "model", metavar="NAME", help="[default: resnet18-print, or what there is]"
 )
 other_documents_option = click.option(
     "--other-documents-only", is_flag=True, help="Leave out likeness within one book."
@@ -82,38 +76,12 @@ other_documents_option = click.option(
 @other_documents_option
 @output_options(TABLES + GRAPHS)
 @pass_place
-def neighbours(
-    place: Place,
-    /,
-    name: str | None,
-    k: int,
-    threshold: float | None,
-    other_documents_only: bool,
-    **output: Any,
-) -> None:
+def neighbours(place: Place, /, **given: Any) -> None:
     """The k nearest of every picture, with the books on both sides.
 
     In psql: select * from imgsim.neighbour_ecco;
     """
-    from imgsim import export as exports
-    from imgsim.export import of_likeness
-
-    target = _target("neighbours", TABLES + GRAPHS, **output)
-    with place.connect() as connection:
-        model = _model(connection, name)
-        if not other_documents_only:
-            fill_neighbours(connection, [model], k)
-        with exports.one_moment(connection):
-            joined = of_likeness.neighbour_lists(
-                connection, model, k, threshold, other_documents_only
-            )
-            options = {
-                "k": k,
-                "threshold": threshold,
-                "other_documents_only": other_documents_only,
-            }
-            outcome = exports.write(connection, joined, target, model, options)
-    _report(joined.title, outcome)
+    _export(place, "neighbours", given)
 
 
 @export.command()
@@ -123,33 +91,12 @@ def neighbours(
 @at_most_option
 @output_options(TABLES + GRAPHS)
 @pass_place
-def pairs(
-    place: Place,
-    /,
-    name: str | None,
-    threshold: float | None,
-    other_documents_only: bool,
-    at_most: int,
-    **output: Any,
-) -> None:
+def pairs(place: Place, /, **given: Any) -> None:
     """Every two pictures at or above a threshold, with the books on both sides.
 
     In psql: select * from imgsim.pair_ecco where similarity >= 0.9;
     """
-    from imgsim import export as exports
-    from imgsim.export import of_likeness
-    from imgsim.networks import thresholds
-
-    target = _target("pairs", TABLES + GRAPHS, **output)
-    with place.connect() as connection:
-        model = _model(connection, name)
-        least = thresholds.of(model, threshold)
-        fill_pairs(connection, [model], least.value, at_most)
-        with exports.one_moment(connection):
-            joined = of_likeness.like_pairs(connection, model, threshold, other_documents_only)
-            options = _told(least) | {"other_documents_only": other_documents_only}
-            outcome = exports.write(connection, joined, target, model, options)
-    _report(joined.title, outcome)
+    _export(place, "pairs", given)
 
 
 @export.command("groups-of-books")
@@ -158,189 +105,110 @@ def pairs(
 @at_most_option
 @output_options(TABLES + GRAPHS)
 @pass_place
-def groups_of_books(
-    place: Place, /, name: str | None, threshold: float | None, at_most: int, **output: Any
-) -> None:
+def groups_of_books(place: Place, /, **given: Any) -> None:
     """Books that share pictures, and how many: the weight of an edge in the graph formats.
 
     In psql: select * from imgsim.book_graph('resnet18-print');
     """
-    from imgsim import export as exports
-    from imgsim.export import of_likeness
-    from imgsim.networks import thresholds
-
-    target = _target("groups-of-books", TABLES + GRAPHS, **output)
-    with place.connect() as connection:
-        model = _model(connection, name)
-        least = thresholds.of(model, threshold)
-        fill_pairs(connection, [model], least.value, at_most)
-        with exports.one_moment(connection):
-            joined = of_likeness.books_sharing(connection, model, threshold)
-            outcome = exports.write(connection, joined, target, model, _told(least))
-    _report(joined.title, outcome)
+    _export(place, "groups-of-books", given)
 
 
 @export.command("groups")
 @output_options(TABLES + GRAPHS)
 @pass_place
-def reuse_groups(place: Place, /, **output: Any) -> None:
+def reuse_groups(place: Place, /, **given: Any) -> None:
     """Groups of re-use, with years, books and places; as a graph, their pictures and links.
 
     In psql: select * from imgsim.reuse_group;
     """
-    from imgsim.export import of_groups
-
-    _export_groups(place, "groups", of_groups.reuse_groups, output)
+    _export(place, "groups", given)
 
 
 @export.command("group-members")
 @output_options(TABLES + GRAPHS)
 @pass_place
-def group_members(place: Place, /, **output: Any) -> None:
+def group_members(place: Place, /, **given: Any) -> None:
     """The pictures of the groups, each with its book; as a graph, linked by their probability.
 
     In psql: select * from imgsim.reuse_event;
     """
-    from imgsim.export import of_groups
-
-    _export_groups(place, "group-members", of_groups.reuse_events, output)
+    _export(place, "group-members", given)
 
 
 @export.command("group-books")
 @output_options(TABLES + GRAPHS)
 @pass_place
-def group_books(place: Place, /, **output: Any) -> None:
+def group_books(place: Place, /, **given: Any) -> None:
     """Books that share re-used pictures: the weight of an edge is the number of shared groups.
 
     In psql: select * from imgsim.reuse_document;
     """
-    from imgsim.export import of_groups
-
-    _export_groups(place, "group-books", of_groups.books_of_groups, output)
+    _export(place, "group-books", given)
 
 
 @export.command()
 @output_options(TABLES)
 @pass_place
-def images(place: Place, /, **output: Any) -> None:
+def images(place: Place, /, **given: Any) -> None:
     """Every picture with its book.
 
     In psql: select * from imgsim.image_ecco;
     """
-    from imgsim.export import joined
-
-    _export_all(place, "images", joined.all_images, output)
+    _export(place, "images", given)
 
 
 @export.command()
 @output_options(TABLES)
 @pass_place
-def documents(place: Place, /, **output: Any) -> None:
+def documents(place: Place, /, **given: Any) -> None:
     """Every book of the bibliography, with the number of its pictures.
 
     In psql: select * from imgsim.document_ecco;
     """
-    from imgsim.export import joined
-
-    _export_all(place, "documents", joined.all_documents, output)
+    _export(place, "documents", given)
 
 
 @export.command()
 @output_options(TABLES)
 @pass_place
-def verdicts(place: Place, /, **output: Any) -> None:
+def verdicts(place: Place, /, **given: Any) -> None:
     """Every verdict that scholars have given, in the columns that `imgsim verdict --load` reads.
 
     In psql: select * from imgsim.verdict_ecco;
     """
-    from imgsim.export import of_verdicts
-
-    _export_all(place, "verdicts", of_verdicts.all_verdicts, output)
+    _export(place, "verdicts", given)
 
 
 @export.command()
 @model_option
 @output_options(ARRAYS)
 @pass_place
-def embeddings(place: Place, /, name: str | None, **output: Any) -> None:
+def embeddings(place: Place, /, **given: Any) -> None:
     """The vectors of a model: Parquet with ids, or a NumPy array with the ids in a CSV beside it.
 
     They are of unit length, as stored (half precision), written in single precision.
     """
-    from imgsim import export as exports
-    from imgsim.export import joined
+    _export(place, "embeddings", given)
 
-    target = _target("embeddings", ARRAYS, **output)
+
+OUTPUT = ("format_", "output", "bom", "spreadsheet_safe", "force")
+
+
+def _export(place: Place, name: str, given: dict[str, Any]) -> None:
+    """Writes one export where the options say, and tells what was written."""
+    from imgsim.export import kinds
+
+    kind = kinds.EXPORTS[name]
+    where = kinds.target(name, **{option: given.pop(option) for option in OUTPUT})
+    if "threshold" in given or "k" in given:
+        given["on_progress"] = progress_line("comparing by")
     with place.connect() as connection:
-        model = _model(connection, name)
-        with exports.one_moment(connection):
-            rows = joined.all_embeddings(connection, model)
-            outcome = exports.write(connection, rows, target, model)
-    _report(rows.title, outcome)
-
-
-def _export_all(
-    place: Place, stem: str, joined: Callable[[Connection], Joined], output: dict[str, Any]
-) -> None:
-    """Exports all there is of something, computing nothing."""
-    from imgsim import export as exports
-
-    target = _target(stem, TABLES, **output)
-    with place.connect() as connection, exports.one_moment(connection):
-        rows = joined(connection)
-        outcome = exports.write(connection, rows, target)
-    _report(rows.title, outcome)
-
-
-def _export_groups(
-    place: Place, stem: str, joined: Callable[[Connection], Joined], output: dict[str, Any]
-) -> None:
-    """Exports something of the groups of re-use, with how they were built."""
-    from imgsim import export as exports
-    from imgsim.reuse import groups
-
-    target = _target(stem, TABLES + GRAPHS, **output)
-    with place.connect() as connection:
-        with exports.one_moment(connection):
-            status = groups.status(connection)
-            rows = joined(connection)
-            options = {name: getattr(status, name) for name in ("least", "tightness", "parts")}
-            options["grouped_at"] = status.at
-            outcome = exports.write(connection, rows, target, options=options)
-        _report(rows.title, outcome)
-        warn_of_older(connection)
-
-
-def _target(
-    stem: str,
-    formats: tuple[str, ...],
-    *,
-    format_: str | None,
-    output: Path,
-    bom: bool,
-    spreadsheet_safe: bool,
-    force: bool,
-) -> Target:
-    """Returns where to write, seen to before anything is computed."""
-    from imgsim import export as exports
-    from imgsim.formats.writing import ForSpreadsheets
-
-    look = ForSpreadsheets(bom, spreadsheet_safe)
-    return exports.target(stem, output, format_, formats, force, look)
-
-
-def _model(connection: Connection, name: str | None) -> Model:
-    from imgsim.networks import models
-
-    (model,) = models.chosen(connection, [name] if name else [])
-    if model.weights == UNTRAINED:
-        warn(f"{model.name} is untrained: its similarities mean nothing")
-    return model
-
-
-def _told(threshold: Threshold) -> dict[str, object]:
-    """Returns what the description of a file says of a threshold."""
-    return {"threshold": threshold.value, "threshold_from": threshold.own or None}
+        exported = kinds.write(connection, name, where, **given)
+        if exported.model and exported.model.weights == UNTRAINED:
+            warn_untrained(exported.model.name)
+        _report(exported.title, exported.outcome)
+        if kind.of_groups:
+            warn_of_older(connection)
 
 
 def _report(title: str, outcome: Outcome) -> None:

@@ -44,4 +44,8 @@ def test_the_notebook_shows_a_table_or_a_figure_in_every_cell(notebook: Any, des
     for cell in figures:
         assert cell.outputs[0].data["image/png"].startswith("iVBOR")
     (similar,) = (cell for cell in notebook.cells if "store.similar" in cell.source)
-    assert "0001700104" in similar.outputs[0].data["text/html"]
+    page = similar.outputs[0].data["text/html"]
+    assert "0001700104" in page
+    assert page.count('<img alt="0') == 5
+    (grouped,) = (cell for cell in notebook.cells if cell.source == "store.group()")
+    assert "1752" in grouped.outputs[0].data["text/html"]

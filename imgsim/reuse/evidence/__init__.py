@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imgsim.database.connection import Connection
+from imgsim.database.connection import Connection, Table
 from imgsim.errors import ImgsimError
 from imgsim.images.files import Refused
 from imgsim.reuse.evidence import judgement, stored_features, verification
@@ -58,6 +58,24 @@ def compare(
         verification.verify(connection, [pair], turned, again, takes_turn=False)
     kept = verification.kept(connection, pair)
     return Compared(kept if pair.image_id == ids[0] else kept.reversed(), True)
+
+
+def table_of(judged: Judgement) -> Table:
+    """Returns a judgement as a row, in the columns of `imgsim.verification_ecco`."""
+    row = {
+        "relation": judged.relation,
+        "probability": judged.probability,
+        "copy_probability": judged.copy_probability,
+        "unrelated_probability": judged.unrelated_probability,
+        "mirrored": judged.mirrored,
+        "angle": judged.angle,
+        "inliers": judged.inliers,
+        "coverage": judged.coverage,
+        "other_coverage": judged.other_coverage,
+        "correlation": judged.correlation,
+        "reason": judged.reason,
+    }
+    return Table(tuple(row), [tuple(row.values())])
 
 
 def _features(connection: Connection, query: Query, called: str) -> LocalFeatures:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli import onward
 from imgsim.cli.output import say, show_table
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 STORE = "demo"
 VERIFIED = 4
 GROUPS_SHOWN = 5
+OF_NEAREST = ("rank", "similarity", "name", "publication_year", "ecco_full_title")
 OF_GROUPS = ("group_id", "images", "first_year", "first_place", "last_year", "last_place")
 
 
@@ -51,12 +52,12 @@ def demo(place: Place, weights: str | None) -> None:
     drawn = corpus.draw(folder, _drawing)
     say(f"   {'drawn in' if drawn else 'is in'} {folder}")
 
-    say("2. The store: PostgreSQL with pgvector, run by imgsim itself")
+    say("2. The store: a database that imgsim runs itself")
     with place.connect() as connection:
         metadata.load(connection, folder / "metadata.csv")
-        say("3. The pictures: decoded, embedded by two networks, stored")
+        say("3. The pictures: looked at by two networks, and stored")
         _ingest(connection, folder, weights)
-        say("4. The evidence: near neighbours compared line by line, and grouped")
+        say("4. The evidence: those most alike compared line by line, and grouped")
         _verify(connection)
         _show(connection, place)
 
@@ -132,15 +133,15 @@ def _show(connection: Connection, place: Place) -> None:
             connection, search.Question(name, k=5), search.find_query(connection, name), model
         )
         click.echo(f"\nNearest to {name}, by {model.described}:")
-        headings = ("rank", "similarity", "normalised", "name", "year", "book")
-        show_table(headings, [row[:6] for row in answer.rows])
+        at = [answer.columns.index(column) for column in OF_NEAREST]
+        show_table(OF_NEAREST, [tuple(row[i] for i in at) for row in answer.rows])
     _show_finds(connection)
     first, second = stored[0].name, stored[1].name
     overlap = reports.overlap(connection, k=4, model_names=(first, second))
     click.echo(f"\nOf their 4 nearest, {first} and {second} share:")
     show_table(overlap.columns, overlap.rows)
     group = _show_groups(connection)
-    _next_commands(place, name, (first, second), group)
+    _next_commands(place, name, group)
 
 
 def _show_finds(connection: Connection) -> None:
@@ -163,18 +164,12 @@ def _show_groups(connection: Connection) -> int:
     return int(found.rows[0][0])
 
 
-def _next_commands(place: Place, name: str, both: tuple[str, str], group: int) -> None:
-    # As it was called, to be copied: in the first minutes `imgsim` is not on the path.
-    program = sys.argv[0] if "/" in sys.argv[0] and "__main__" not in sys.argv[0] else "imgsim"
-    called = shlex.join([_short(program), "--store", place.store or STORE])
-    click.echo("\nThree commands to try next:")
-    click.echo(f"  {called} similar {name} --model {' --model '.join(both)}")
-    click.echo(f"  {called} report reuse --group {group}")
-    click.echo(f"  {_short(program)} ingest FOLDER-WITH-YOUR-SCANS")
-
-
-def _short(program: str) -> str:
-    """Returns the program as it can be typed in the current folder."""
-    path = Path(program).absolute()
-    inside = path.is_relative_to(Path.cwd())
-    return str(path.relative_to(Path.cwd())) if inside else program
+def _next_commands(place: Place, name: str, group: int) -> None:
+    own = Place(store=None, database=None)
+    steps = (
+        (place, "similar {name}", "what is like one of the pictures?"),
+        (place, "plot group {group}", "see a group through the years"),
+        (own, "ingest FOLDER", "take in pictures of your own"),
+    )
+    values = {"name": name, "group": group}
+    onward.show([(onward.command_line(line, values, at), words) for at, line, words in steps])

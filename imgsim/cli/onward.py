@@ -22,6 +22,10 @@ STEPS: Mapping[str, Steps] = {
         ("verify", "which pictures come from one block?"),
         ("metadata load FILE", "titles, years and places of the books"),
     ),
+    "similar": (
+        ("plot grid {image}", "see them side by side"),
+        ("verify {image} {other}", "does the first come from the same block?"),
+    ),
     "neighbours": (("verify", "which of them come from one block?"),),
     "pairs": (("verify", "which of them come from one block?"),),
     "metadata load": (("report documents", "which books have pictures like those of others?"),),
@@ -41,6 +45,20 @@ STEPS: Mapping[str, Steps] = {
         ("report groups", "where and when was each picture used?"),
         ("plot group {group}", "see one group through the years"),
     ),
+    "report neighbours": (("verify {name} {other_name}", "do the first two come from one block?"),),
+    "report documents": (
+        ("report neighbours --other-documents-only", "which pictures are these?"),
+    ),
+    "report evidence": (
+        ("plot overlay {name} {other_name}", "see the first two laid over each other"),
+        ("verdict {name} {other_name} VERDICT", "say what they are"),
+    ),
+    "report groups": (
+        ("report reuse --group {group_id}", "the first of them, picture by picture"),
+        ("plot group {group_id}", "see it through the years"),
+    ),
+    "report reuse": (("plot group {group_id}", "see the first group through the years"),),
+    "report verdicts": (("group", "groups follow verdicts"),),
     "model add": (("ingest FOLDER", "look at the pictures with it"),),
     "model train": (("ingest FOLDER --model {model}", "look at the pictures with it"),),
     "model fetch": (("ingest FOLDER --model imagenet", "take pictures in with them"),),
@@ -51,9 +69,10 @@ A step with a {value} that the command did not give is not told.
 """
 
 PATH, CHOSEN = "imgsim.path", "imgsim.steps"
+LEAD = "next: "
 
 
-def then(key: str, **values: object) -> None:
+def then(key: str, /, **values: object) -> None:
     """Chooses which steps are told when the running command has ended, and what they speak of.
 
     An empty key tells none.
@@ -81,13 +100,11 @@ def show(steps: Sequence[tuple[str, str]]) -> None:
     if not steps:
         return
     width = max(len(line) for line, _ in steps)
-    room = shutil.get_terminal_size().columns
+    beside = max(len(words) for _, words in steps)
+    fits = len(LEAD) + width + 3 + beside <= shutil.get_terminal_size().columns
     for number, (line, words) in enumerate(steps):
-        lead = "next: " if number == 0 else "      "
-        if len(lead) + width + 3 + len(words) <= room:
-            say(f"{lead}{line:<{width}}   {words}")
-        else:
-            say(f"{lead}{line}\n{'':>8}{words}")
+        lead = LEAD if number == 0 else " " * len(LEAD)
+        say(f"{lead}{line:<{width}}   {words}" if fits else f"{lead}{line}\n{'':>8}{words}")
 
 
 def command_line(command: str, values: Mapping[str, object], place: Place | None) -> str:

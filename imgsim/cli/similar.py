@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsim.cli import onward
 from imgsim.cli.arguments import Similarity, format_option
 from imgsim.cli.output import show, warn, warn_untrained
 from imgsim.cli.place import Place, pass_place
@@ -81,6 +82,11 @@ def similar(
                 f"{image} looks like a negative of {positive.name}: with black and white exchanged "
                 f"the two are of one block (similarity {score_text(positive.similarity)})"
             )
+    first = next(iter(answers.values()))
+    if format_ == "table" and first.rows:
+        onward.then("similar", image=image, other=first.rows[0][first.columns.index("name")])
+    else:
+        onward.then("")
     # Side by side is for reading; a program wants one row for each answer.
     if format_ != "table":
         show(_stacked(answers), format_, spreadsheet_safe)

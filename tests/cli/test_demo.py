@@ -69,7 +69,7 @@ def test_the_demo_runs_from_nothing_twice_and_says_that_it_is_untrained(
         assert "106 new" in first.stderr
         assert "THE NETWORKS ARE UNTRAINED" in first.stderr
         assert f"Nearest to {corpus.example()}, by resnet18 (untrained)" in first.stdout
-        assert "Three commands to try next" in first.stdout
+        assert f"next: imgsim --store demo similar {corpus.example()}" in first.stderr
         assert (home / "stores" / "demo-corpus" / "metadata.csv").exists()
         second = run(home, "demo")
         assert second.returncode == 0, second.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,9 +80,26 @@ def test_lists_and_pairs_lead_to_verify_and_a_verdict_to_groups(
     assert steps(said)[0] == "group"
     built = steps(imgsim("group"))
     assert built[:2] == ["report groups", "plot group 1"]
+    assert steps(imgsim(*built[0].split()))[0] == "report reuse --group 1"
     asked = imgsim(*built[0].split(), "--format", "csv")
     assert asked.code == 0
     assert steps(asked) == []
+
+
+def test_an_answer_leads_on_with_the_pictures_that_it_names_and_a_file_does_not(
+    imgsim: Imgsim, connection: Connection, tmp_path: Path
+) -> None:
+    store(connection, "resnet50", clustered(20, 16))
+    alike = imgsim("similar", "image 1", "-k", 1)
+    listed = imgsim("similar", "image 1", "-k", 1, "--format", "csv")
+    assert steps(listed) == []
+    (other,) = (row["name"] for row in csv.DictReader(io.StringIO(listed.out)))
+    assert steps(alike) == ["plot grid 'image 1'", f"verify 'image 1' '{other}'"]
+    for output in (("--format", "csv"), ("--output", tmp_path / "lists.csv")):
+        assert steps(imgsim("report", "neighbours", *output)) == []
+    (step,) = steps(imgsim("report", "neighbours", "-k", 1))
+    assert step == f"verify 'image 1' '{other}'"
+    assert steps(imgsim("report", "verdicts")) == []
 
 
 def test_a_step_is_typed_for_the_store_at_hand_and_hides_an_address() -> None:

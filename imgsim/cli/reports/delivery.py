@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgsim.cli import onward
 from imgsim.cli.arguments import Similarity
 from imgsim.cli.helping import Commands
 from imgsim.cli.output import deliver, say, warn_untrained
@@ -34,7 +35,10 @@ threshold_option = click.option(
 
 @click.group(cls=Commands)
 def report() -> None:
-    """Show reports; each is also a view or function in SQL."""
+    """Answer questions in tables: which pictures, in which books, where and when?
+
+    Each report is also a view or function in SQL.
+    """
 
 
 def deliver_report(
@@ -61,7 +65,13 @@ def deliver_report(
     if answer.note:
         say(answer.note)
     # In a file or a pipe an empty answer is an empty table; a reader is told in words.
-    if output is None and format_ in (None, "table"):
+    is_read = output is None and format_ in (None, "table")
+    if is_read and answer.rows:
+        first = zip(answer.columns, answer.rows[0], strict=True)
+        onward.then(f"report {name}", **{c: value for c, value in first if value is not None})
+    else:
+        onward.then("")
+    if is_read:
         if heading or not answer.rows:
             say(heading or "nothing to report")
         if not answer.rows:

@@ -2,7 +2,7 @@
 -- for example, have none?
 --   select * from imgsim.coverage;
 --
--- The images without a document are those that name none and those whose document is not loaded.
+-- The pictures without a book are those that name none and those whose document is not loaded.
 create or replace view imgsim.coverage as
 with linked as (
     select
@@ -34,26 +34,26 @@ with linked as (
         from imgsim.ecco_document d
     ) x
 ), lines as (
-    select 1 as line, 'images with a document' as what, i.documented as count,
+    select 1 as line, 'pictures with a book' as what, i.documented as count,
         i.documented_id as image_id, null as ecco_id
     from images i
     union all
-    select 2, 'images without a document', i.unnamed + i.unknown, i.undocumented_id, null
+    select 2, 'pictures without a book', i.unnamed + i.unknown, i.undocumented_id, null
     from images i
     union all
-    select 3, 'images that name no document', i.unnamed, i.unnamed_id, null
+    select 3, 'pictures that name no book', i.unnamed, i.unnamed_id, null
     from images i
     union all
-    select 4, 'images whose document is not loaded', i.unknown, i.unknown_id, null
+    select 4, 'pictures whose book is not loaded', i.unknown, i.unknown_id, null
     from images i
     union all
-    select 5, 'documents with images', d.used, null, d.used_id
+    select 5, 'books with pictures', d.used, null, d.used_id
     from documents d
     union all
-    select 6, 'documents without images', d.unused, null, d.unused_id
+    select 6, 'books without pictures', d.unused, null, d.unused_id
     from documents d
     union all
-    select 7, 'documents not loaded that images name', i.unknown_documents, null, i.unknown_document
+    select 7, 'books not loaded that pictures name', i.unknown_documents, null, i.unknown_document
     from images i
 )
 select

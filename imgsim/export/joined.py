@@ -105,8 +105,8 @@ def all_images(connection: Connection) -> Joined:
         Query("select * from imgsim.image_ecco order by image_id"),
         ("image_id",),
         (
-            Step("rows of imgsim.image", counts[0]),
-            Step("after the join with imgsim.ecco_document", counts[1]),
+            Step("pictures", counts[0]),
+            Step("after looking up books", counts[1]),
             Step("of these with a book in the bibliography", counts[2]),
         ),
         Query("select * from imgsim.image_without_document order by image_id"),
@@ -130,9 +130,9 @@ def all_documents(connection: Connection) -> Joined:
         Query('select * from imgsim.document_ecco order by ecco_id collate "C"'),
         ("ecco_id",),
         (
-            Step("rows of imgsim.ecco_document", counts[0]),
-            Step("after the join with imgsim.image, counted by book", counts[1]),
-            Step("of these with an image", counts[2]),
+            Step("books in the bibliography", counts[0]),
+            Step("after looking up their pictures", counts[1]),
+            Step("of these with a picture", counts[2]),
         ),
         Query(
             """
@@ -178,7 +178,7 @@ def all_embeddings(connection: Connection, model: Model) -> Joined:
         ("image_id",),
         (
             Step(f"vectors of {model.name}", counts[0]),
-            Step("after the join with imgsim.image", counts[1]),
+            Step("after looking up pictures", counts[1]),
         ),
         Query(
             sql.SQL(

@@ -16,7 +16,7 @@ def reuse_groups(connection: Connection) -> Joined:
         ("group_id",),
         (
             *_count_members(connection),
-            Step("groups of two and more images", _count(connection, "imgsim.reuse_group")),
+            Step("groups of two pictures and more", _count(connection, "imgsim.reuse_group")),
         ),
         WITHOUT_BOOK,
         MEMBER_NODES,
@@ -42,9 +42,9 @@ def books_of_groups(connection: Connection) -> Joined:
     counts = one_row(connection, BOOK_COUNTS)
     steps = (
         "groups of re-use",
-        "of these with images of two different books",
-        "pairs of books, before the join with imgsim.ecco_document",
-        "after the join with imgsim.ecco_document on both sides",
+        "of these with pictures from two books",
+        "pairs of books",
+        "after looking up both books",
         "of these with both books in the bibliography",
     )
     return Joined(
@@ -161,8 +161,8 @@ def _count_members(connection: Connection) -> tuple[Step, ...]:
         ),
     )
     steps = (
-        "rows of imgsim.group_member",
-        "after the join with imgsim.image and imgsim.ecco_document",
+        "pictures in groups",
+        "after looking up pictures and books",
         "of these with a book in the bibliography",
     )
     return tuple(Step(what, rows) for what, rows in zip(steps, counts, strict=True))

@@ -141,10 +141,10 @@ def books_sharing(connection: Connection, model: Model, threshold: float | None)
     counts = one_row(connection, Query(BOOK_COUNTS, values))
     steps = (
         f"pairs of at least {least.value:g}",
-        "whose images both have an ecco_id",
+        "whose pictures both name a book",
         "of two different books",
-        "pairs of books, before the join with imgsim.ecco_document",
-        "after the join with imgsim.ecco_document on both sides",
+        "pairs of books",
+        "after looking up both books",
         "of these with both books in the bibliography",
     )
     return Joined(
@@ -231,8 +231,8 @@ def _count_sides(connection: Connection, what: str, lists: Query) -> tuple[Step,
     )
     steps = (
         what,
-        "after the join with imgsim.image on both sides",
-        "after the join with imgsim.ecco_document on both sides",
+        "after looking up both pictures",
+        "after looking up both books",
         "of these with a book on both sides",
     )
     return tuple(Step(step, rows) for step, rows in zip(steps, counts, strict=True))

@@ -25,8 +25,8 @@ def all_verdicts(connection: Connection) -> Joined:
         Query("select * from imgsim.verdict_ecco order by verdict_id"),
         ("verdict_id",),
         (
-            Step("rows of imgsim.verdict", counts[0]),
-            Step("after the joins with imgsim.image and imgsim.ecco_document", counts[1]),
+            Step("verdicts", counts[0]),
+            Step("after looking up pictures and books", counts[1]),
             Step("of these with a book on both sides", counts[2]),
         ),
         Query(

@@ -81,7 +81,8 @@ def gather_map(
         vectors = read_vectors(connection, model)
         if not len(vectors.ids):
             raise ImgsimError(
-                f"{model.name} has no vectors", f"imgsim ingest --model {model.name} FOLDER"
+                f"{model.name} has looked at no picture",
+                f"imgsim ingest --model {model.name} FOLDER",
             )
         place = umap if method == "umap" else principal_components
         panels.append(Panel(model, place(vectors), rankings.get(model.name)))

@@ -255,8 +255,8 @@ def explain_shortfall(
         best = similar(connection, Question(question.image, k=1, exact=True), query, model).rows
         nearest = f"; the nearest is {best[0][3]} with {score_text(best[0][1])}" if best else ""
         return f"no image reaches {question.min_similarity:g}{nearest}"
-    where = " in other documents" if question.other_documents_only else ""
+    where = " of other books" if question.other_documents_only else ""
     return (
         f"{question.asked} requested, {found} found: "
-        f"there are no more images{where} with a vector of {model.name}"
+        f"{model.name} has looked at no more pictures{where}"
     )

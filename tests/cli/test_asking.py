@@ -38,9 +38,7 @@ def test_similar_prints_ranks_scores_and_books(imgsim: Imgsim) -> None:
     answer = imgsim("similar", "image 1", "-k", "60")
     assert answer.code == 0
     assert "The [bold] herbal" in answer.out
-    assert (
-        "60 requested, 59 found: there are no more images with a vector of resnet50" in answer.err
-    )
+    assert "60 requested, 59 found: resnet50 has looked at no more pictures" in answer.err
     rows = records(imgsim("similar", "image 1", "--format", "csv").out)
     assert [row["rank"] for row in rows] == [str(n) for n in range(1, 11)]
     assert {row["model"] for row in rows} == {"resnet50"}

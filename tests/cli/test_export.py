@@ -71,8 +71,8 @@ def test_counts_and_ids_without_a_partner_are_printed(
     lines = [" ".join(line.split()) for line in answer.err.splitlines()]
     assert lines == [
         "every image, with its book",
-        "60 rows of imgsim.image",
-        "60 after the join with imgsim.ecco_document",
+        "60 pictures",
+        "60 after looking up books",
         "52 of these with a book in the bibliography",
         "60 rows written, images.csv",
         (

@@ -186,19 +186,19 @@ def test_exports_count_their_rows_and_list_pictures_without_a_book(
     answer = imgsim("export", "groups", "-o", tmp_path)
     assert [" ".join(line.split()) for line in answer.err.splitlines()] == [
         "groups of re-use",
-        "6 rows of imgsim.group_member",
-        "6 after the join with imgsim.image and imgsim.ecco_document",
+        "6 pictures in groups",
+        "6 after looking up pictures and books",
         "4 of these with a book in the bibliography",
-        "2 groups of two and more images",
+        "2 groups of two pictures and more",
         "2 rows written, groups.csv",
         "note: 2 found no partner: image 3, image 6 (groups_without_partner.csv)",
     ]
     books = imgsim("export", "group-books", "-o", tmp_path)
     assert [" ".join(line.split()) for line in books.err.splitlines()][1:6] == [
         "2 groups of re-use",
-        "2 of these with images of two different books",
-        "3 pairs of books, before the join with imgsim.ecco_document",
-        "3 after the join with imgsim.ecco_document on both sides",
+        "2 of these with pictures from two books",
+        "3 pairs of books",
+        "3 after looking up both books",
         "1 of these with both books in the bibliography",
     ]
     assert {row["reason"] for row in read_csv(tmp_path / "groups_without_partner.csv")} == {

@@ -44,8 +44,8 @@ def test_load_tells_what_it_did_and_ends_with_the_coverage(
     assert "1 ECCO id padded to ten digits (zeros were lost):" in told
     assert "1700104 is 0001700104" in told
     assert "1 book updated" in told
-    assert "images without a document 1 a" in squeezed(answer.out)
-    assert "documents without images 2 0001700104" in squeezed(answer.out)
+    assert "pictures without a book 1 a" in squeezed(answer.out)
+    assert "books without pictures 2 0001700104" in squeezed(answer.out)
 
 
 def test_load_ends_with_3_when_rows_could_not_be_used(imgsim: Imgsim, tmp_path: Path) -> None:
@@ -113,8 +113,8 @@ def test_link_sets_the_books_of_the_prints(
     assert answer.code == 0
     assert "3 images linked" in squeezed(answer.err)
     assert "note: 2,296 rows skipped: image not in the store:" in answer.err
-    assert "images with a document 3 v01_img001" in squeezed(answer.out)
-    assert "images without a document 1 elsewhere" in squeezed(answer.out)
+    assert "pictures with a book 3 v01_img001" in squeezed(answer.out)
+    assert "pictures without a book 1 elsewhere" in squeezed(answer.out)
     again = imgsim("metadata", "link", prints / "illustrations.csv", *columns)
     assert "3 images linked so already" in squeezed(again.err)
 

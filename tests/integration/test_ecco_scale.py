@@ -257,13 +257,13 @@ def test_documents_decades_and_coverage_sum_to_all_images(ecco: Ecco) -> None:
         for row in json.loads(ecco.imgsim("report", "coverage", "--format", "json").out)
     }
     assert coverage == {
-        "images with a document": IMAGES - WITHOUT_BOOK,
-        "images without a document": WITHOUT_BOOK,
-        "images that name no document": 0,
-        "images whose document is not loaded": WITHOUT_BOOK,
-        "documents with images": IN_METADATA,
-        "documents without images": len(WITHOUT_IMAGES),
-        "documents not loaded that images name": DOCUMENTS - IN_METADATA,
+        "pictures with a book": IMAGES - WITHOUT_BOOK,
+        "pictures without a book": WITHOUT_BOOK,
+        "pictures that name no book": 0,
+        "pictures whose book is not loaded": WITHOUT_BOOK,
+        "books with pictures": IN_METADATA,
+        "books without pictures": len(WITHOUT_IMAGES),
+        "books not loaded that pictures name": DOCUMENTS - IN_METADATA,
     }
 
 
@@ -294,7 +294,7 @@ def test_an_export_has_the_rows_of_its_table(ecco: Ecco, kind: str, tmp_path: Pa
     for name in set(written.column_names) & {"ecco_id", "other_ecco_id"}:
         ids = written.column(name).to_pylist()
         assert all(re.fullmatch("[0-9]{10}", ecco_id) for ecco_id in ids)
-    joined = [line.split()[0] for line in told(answer) if " after the join with " in line]
+    joined = [line.split()[0] for line in told(answer) if " after looking up " in line]
     assert joined
     assert set(joined) == {f"{rows:,}"}
     if kind != "embeddings":

@@ -513,13 +513,13 @@ def test_coverage_counts_both_sides_with_an_example_of_each(
     )
     metadata.load(connection, write("ecco_id\n0001000001\n0001000002\n"))
     assert coverage(connection) == {
-        "images with a document": (2, "a"),
-        "images without a document": (3, "c"),
-        "images that name no document": (1, "e"),
-        "images whose document is not loaded": (2, "c"),
-        "documents with images": (1, "0001000001"),
-        "documents without images": (1, "0001000002"),
-        "documents not loaded that images name": (1, "0001000003"),
+        "pictures with a book": (2, "a"),
+        "pictures without a book": (3, "c"),
+        "pictures that name no book": (1, "e"),
+        "pictures whose book is not loaded": (2, "c"),
+        "books with pictures": (1, "0001000001"),
+        "books without pictures": (1, "0001000002"),
+        "books not loaded that pictures name": (1, "0001000003"),
     }
 
 
@@ -541,8 +541,8 @@ def test_the_prints_are_loaded_and_linked_to_their_books(
     ]
     assert rows == expected
     found = coverage(connection)
-    assert found["images with a document"][0] == 2299
-    assert found["documents with images"][0] == 17
+    assert found["pictures with a book"][0] == 2299
+    assert found["books with pictures"][0] == 17
     years = connection.execute(
         "select count(*) from imgsim.image_ecco where publication_year is not null"
     ).fetchone()

@@ -70,10 +70,10 @@ def test_every_print_finds_its_book(
     linked: list[str], truth: pandas.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = {r["what"]: r["count"] for r in records(linked, capsys, "report", "coverage")}
-    assert lines["images with a document"] == len(truth) == 487
-    assert lines["images without a document"] == 0
+    assert lines["pictures with a book"] == len(truth) == 487
+    assert lines["pictures without a book"] == 0
     books = truth["ecco_id"].nunique()
-    assert lines["documents with images"] == books
+    assert lines["books with pictures"] == books
     rows = records(linked, capsys, "report", "documents", "--threshold", "1")
     assert {r["ecco_id"]: r["illustrations"] for r in rows} == Counter(truth["ecco_id"])
     assert all(r["ecco_full_title"] for r in rows)

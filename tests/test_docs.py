@@ -19,6 +19,7 @@ from imgsim.cli import imgsim as root
 from tests.desk import CHECKOUT
 
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+OF_ITS_OWN = "tour.md"  # typed by tests/test_tour.py, which also looks at the screens
 NOT_OURS = ("python3 -m venv", "rm -r", ".venv/bin/pip", "docker")
 
 
@@ -30,7 +31,8 @@ def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
 
 def with_blocks(*languages: str) -> list[Any]:
     """The pages that have such blocks, as parameters of a test."""
-    return [pytest.param(page, id=page.name) for page in PAGES if blocks(page, *languages)]
+    pages = (page for page in PAGES if page.name != OF_ITS_OWN)
+    return [pytest.param(page, id=page.name) for page in pages if blocks(page, *languages)]
 
 
 def commands(block: str) -> list[str]:

@@ -12,8 +12,6 @@ from imgsim.networks import models, named
 from imgsim.networks.models import Wanted
 from imgsim.settings import STUDIED, UNTRAINED
 
-OWN_WORDS = "imgsim's own, trained on prints"
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -73,7 +71,7 @@ def _of_a_new_store(weights: Sequence[str]) -> tuple[list[str], str]:
         chosen = named.expanded(settled.models)
         return chosen, f"a new store, with {', '.join(chosen)} ({settled.place_of('models')})"
     chosen = list(named.DEFAULTS)
-    return chosen, f"a new store, with {' and '.join(chosen)}: {OWN_WORDS}"
+    return chosen, f"a new store, with {' and '.join(chosen)} (imgsim's own)"
 
 
 def _is_recipe(weights: str) -> bool:

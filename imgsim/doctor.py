@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from imgsim import configuration
+from imgsim import configuration, reports
 from imgsim.collection import derived, runs
 from imgsim.database import connection, embedded, migrations, store_folder
 from imgsim.database.connection import Connection
@@ -87,6 +87,14 @@ def _configured() -> Iterator[Finding]:
         return
     says = ", ".join(name for name in configuration.SETTINGS if getattr(settled, name)) or "nothing"
     yield Finding(FINE, "settings", f"{settled.file}: {says} (options and variables go before it)")
+    for name in settled.columns:
+        if name not in reports.REPORTS:
+            yield Finding(
+                LACKING,
+                "settings",
+                f"{settled.place_of(f'columns.{name}')}: there is no report {name!r}",
+                f"there are: {', '.join(reports.REPORTS)}",
+            )
 
 
 def _weights(model: Model) -> Finding:

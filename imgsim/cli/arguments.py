@@ -72,9 +72,14 @@ def format_option(command: Command) -> Command:
 
 
 def report_options(command: Command) -> Command:
-    """`--format` and `--output`, for answers that may go into a file."""
+    """`--columns`, `--format` and `--output`, for answers that may go into a file."""
     for option in (
         spreadsheet_safe_option,
+        click.option(
+            "--columns",
+            metavar="A,B,…",
+            help="Only these, in this order.  [default: all, or those of the settings]",
+        ),
         click.option("--force", is_flag=True, help="Overwrite an existing file."),
         click.option("-o", "--output", type=FilePath(), metavar="FILE"),
         click.option(

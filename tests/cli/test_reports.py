@@ -130,3 +130,41 @@ def test_an_empty_store_has_empty_reports_or_says_what_is_missing(
         answer = imgsim("report", name)
         assert answer.code in (0, 1)
         assert "fault in imgsim" not in answer.err, name
+
+
+def test_columns_are_chosen_on_the_line_or_in_the_settings_for_the_screen(
+    imgsim: Imgsim, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def headed(*arguments: object) -> list[str]:
+        answer = imgsim("report", "groups", "--format", "csv", *arguments)
+        assert answer.code == 0, answer.err
+        return answer.out.splitlines()[0].split(",")
+
+    every = headed()
+    assert headed("--columns", "images,group id, first_year") == [
+        "images",
+        "group_id",
+        "first_year",
+    ]
+    settings = tmp_path / "config.toml"
+    monkeypatch.setenv("IMGSIM_CONFIG", str(settings))
+    settings.write_text('[columns]\ngroups = ["span", "images"]\n')
+    assert headed() == every
+    seen = imgsim("report", "groups").out.split()
+    assert seen[:2] == ["span", "images"]
+    assert "group" not in seen
+    assert imgsim("report", "groups", "--columns", "books").out.split()[0] == "books"
+    settings.write_text('\n[columns]\ngroups = ["spam"]\nbocks = ["title"]\n')
+    answer = imgsim("report", "groups")
+    assert answer.code == 1
+    assert f"cannot use {settings}, line 3: the report groups has no column 'spam'" in answer.err
+    assert "it has: group_id, images" in answer.err
+    assert "line 4: there is no report 'bocks'" in imgsim("doctor").out
+
+
+def test_a_column_is_called_as_it_is_headed_too(imgsim: Imgsim) -> None:
+    answer = imgsim("report", "documents", "--columns", "Year,title", "--format", "csv")
+    assert answer.out.splitlines()[0] == "publication_year,ecco_full_title"
+    answer = imgsim("report", "documents", "--columns", "printer", "--output", "x.csv")
+    assert answer.code == 1
+    assert "error: the report documents has no column 'printer'" in answer.err

@@ -10,6 +10,7 @@ import click
 
 from imgsim.cli import onward
 from imgsim.cli.arguments import Similarity
+from imgsim.cli.columns import chosen
 from imgsim.cli.helping import Commands
 from imgsim.cli.output import deliver, say, warn_untrained
 from imgsim.cli.place import Place
@@ -56,6 +57,7 @@ def deliver_report(
     output: Path | None = given.pop("output")
     force: bool = given.pop("force")
     safe: bool = given.pop("spreadsheet_safe")
+    columns: str | None = given.pop("columns")
     if computes:
         given["on_progress"] = progress_line("comparing by")
     with place.connect() as connection:
@@ -76,7 +78,7 @@ def deliver_report(
             say(heading or "nothing to report")
         if not answer.rows:
             return
-    deliver(answer, format_, output, force, safe)
+    deliver(chosen(name, answer, columns, is_read=is_read), format_, output, force, safe)
 
 
 def _warn_of_untrained(connection: Connection, name: str) -> None:

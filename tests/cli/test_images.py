@@ -52,7 +52,7 @@ def test_a_dry_run_says_what_would_be_done(imgsim: Imgsim, folder: Path) -> None
     answer = imgsim("ingest", folder, "--dry-run")
     assert answer.code == 0
     assert answer.err == (
-        "a new store, with resnet18-print and resnet50-print: imgsim's own, trained on prints\n"
+        "a new store, with resnet18-print and resnet50-print (imgsim's own)\n"
         "this would be done:\n        6 new\n"
     )
     assert "none yet" in imgsim("doctor").out

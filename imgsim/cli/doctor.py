@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
 
 import click
 
 from imgsim.cli.output import say
 from imgsim.cli.place import Place, pass_place
+from imgsim.cli.wrapping import wrapped
 
 COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
 
@@ -36,26 +35,8 @@ def doctor(place: Place, mend: bool) -> int:
     broken = False
     for finding in doctor.examine(place.settings):
         click.secho(f"{finding.state:<5}", fg=COLOURS[finding.state], nl=False)
-        click.echo(_wrapped(f"{finding.what:<9} ", finding.detail, before=5))
+        click.echo(f"{finding.what:<9} {wrapped(finding.detail, 15, sys.stdout)}")
         if finding.next_step:
-            click.echo(_wrapped(f"{'':<15}next: ", finding.next_step))
+            click.echo(f"{'':<15}next: {wrapped(finding.next_step, 21, sys.stdout)}")
         broken = broken or finding.state == "bad"
     return int(broken)
-
-
-def _wrapped(lead: str, text: str, before: int = 0) -> str:
-    """Returns a text broken between words where a terminal's line ends, its lines below each other.
-
-    Args:
-        before: how much of the first line has been written already.
-    """
-    indent = " " * (before + len(lead))
-    # What is piped into a file or another program keeps its lines.
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
-    lines = textwrap.wrap(
-        text,
-        max(width - len(indent), 20),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return lead + f"\n{indent}".join(lines or [""])

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import click
 
 from imgsim.cli.arguments import FORMATS
+from imgsim.cli.wrapping import wrapped
 from imgsim.errors import ImgsimError
 from imgsim.formats.columns import as_text, harmless
 from imgsim.wording import counted, figure, noun, score_text
@@ -81,15 +82,15 @@ def _label(text: str, colour: str) -> None:
 def complain(message: str, hint: str = "") -> None:
     """Says what went wrong, and what to do about it."""
     _label("error: ", "red")
-    say(printable(message))
+    say(wrapped(printable(message), len("error: "), sys.stderr))
     if hint:
-        say(f"  next: {hint}")
+        say(f"  next: {wrapped(hint, len('  next: '), sys.stderr)}")
 
 
 def warn(message: str) -> None:
     """Says what the reader must know to read the answer rightly."""
     _label("note: ", "yellow")
-    say(printable(message))
+    say(wrapped(printable(message), len("note: "), sys.stderr))
 
 
 def warn_untrained(model: str) -> None:

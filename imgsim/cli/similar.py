@@ -9,7 +9,7 @@ import click
 
 from imgsim.cli import onward
 from imgsim.cli.arguments import Similarity, format_option
-from imgsim.cli.output import show, warn, warn_untrained
+from imgsim.cli.output import say, show, warn, warn_untrained
 from imgsim.cli.place import Place, pass_place
 from imgsim.settings import UNTRAINED
 from imgsim.wording import score_text
@@ -77,6 +77,9 @@ def similar(
                 connection, question, query, model, len(answer.rows)
             ):
                 warn(reason)
+        told = models.told(connection, chosen[0], names[0] if names else None)
+        if told and format_ == "table":
+            say(told)
         if positive := negatives.positive_of(connection, query, chosen[0]):
             warn(
                 f"{image} looks like a negative of {positive.name}: with black and white exchanged "

@@ -107,6 +107,14 @@ def chosen(connection: Connection, names: Sequence[str]) -> list[Model]:
     return [_default(connection)]
 
 
+def told(connection: Connection, model: Model, name: str | None) -> str:
+    """Returns which model was taken, where none was named and the store has several."""
+    others = [one.name for one in stored(connection) if one != model]
+    if name or not others:
+        return ""
+    return f"by {model.name} (also in the store: {', '.join(others)})"
+
+
 def chosen_pair(connection: Connection, names: Sequence[str]) -> tuple[Model, Model]:
     """Returns the two stored models of those names; without names, those that SQL compares.
 

@@ -34,7 +34,7 @@ def neighbour_rows(
         pairs.bring_up_to_date(connection, [chosen], threshold, on_progress)
     elif not filtered:
         neighbours.bring_up_to_date(connection, [chosen], k or 10, on_progress)
-    return table(
+    answer = table(
         connection,
         """
         select *
@@ -51,6 +51,7 @@ def neighbour_rows(
             "exact": exact,
         },
     )
+    return replace(answer, note=models.told(connection, chosen, model))
 
 
 def threshold(
@@ -146,4 +147,4 @@ def _reappearing(
         f"select * from imgsim.{function}(%(model)s, %(threshold)s)",  # noqa: S608
         {"model": chosen.name, "threshold": least.value},
     )
-    return replace(answer, note=least.told)
+    return replace(answer, note=least.told or models.told(connection, chosen, model))

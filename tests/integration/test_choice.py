@@ -94,6 +94,21 @@ def test_questions_understand_the_name_of_a_pair(connection: Connection) -> None
     assert (first.name, second.name) == named.DEFAULTS
 
 
+def test_an_answer_says_which_model_it_is_by_where_none_was_named_and_there_are_several(
+    imgsim: Imgsim, connection: Connection
+) -> None:
+    asked = (("similar", "image 1"), ("report", "neighbours"), ("report", "documents"))
+    store(connection, "resnet50", clustered(20, 8))
+    assert all(" (also in the store" not in imgsim(*words).err for words in asked)
+    store(connection, "resnet18-print", clustered(20, 8))
+    for words in asked[:2]:
+        assert "by resnet18-print (also in the store: resnet50)\n" in imgsim(*words).err
+        assert "also in" not in imgsim(*words, "--model", "resnet50").err
+    assert "measured for resnet18-print" in imgsim(*asked[2]).err
+    assert "by resnet18-print (also" in imgsim(*asked[2], "--threshold", 0.5).err
+    assert "also in" not in imgsim(*asked[0], "--format", "csv").err
+
+
 def test_the_doctor_speaks_of_the_weights_of_models_that_the_store_has(
     imgsim: Imgsim, connection: Connection, tmp_path: Path
 ) -> None:

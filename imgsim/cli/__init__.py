@@ -26,7 +26,7 @@ from imgsim.cli import (
     verdicts,
     verify,
 )
-from imgsim.cli.helping import Commands
+from imgsim.cli.helping import Commands, call_numbers_numbers
 from imgsim.cli.place import Place
 from imgsim.version import __version__
 
@@ -108,3 +108,4 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
 for title, commands in SECTIONS.items():
     imgsim.add_section(title, commands)
 completion.complete(imgsim)
+call_numbers_numbers(imgsim)

@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterable
 
 import click
+from click.types import FloatParamType, IntParamType
 
 from imgsim.cli import onward
 
 SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
+
+NUMBERS = (IntParamType, FloatParamType)  # and their ranges
 
 
 class Commands(click.Group):
@@ -60,3 +63,13 @@ def sentence_of(command: click.Command) -> str:
     """Returns what a command does, in the sentence that stands for it among others."""
     text = command.short_help or inspect.cleandoc(command.help or "").partition("\n\n")[0]
     return SENTENCE.split(" ".join(text.split()))[0]
+
+
+def call_numbers_numbers(command: click.Command) -> None:
+    """Makes help call a number NUMBER, where click says INTEGER RANGE, in all commands below."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            call_numbers_numbers(below)
+    for parameter in command.params:
+        if isinstance(parameter.type, NUMBERS) and parameter.metavar is None:
+            parameter.metavar = "NUMBER"

@@ -43,6 +43,7 @@ BEGIN_RATE, GO_ON_RATE = 1.5e-3, 3e-4
 )
 @click.option(
     "--sides",
+    metavar="A B C",
     type=(click.IntRange(32, 512),) * 3,
     default=(96, 128, 160),
     show_default=True,

@@ -129,6 +129,15 @@ comment on column imgsim.local_feature.points is 'How many details were found';
 comment on column imgsim.local_feature.features is 'The details, packed (imgsim/reuse/evidence/features.py)';
 comment on column imgsim.local_feature.ink is 'The ink of the picture in small, packed';
 comment on column imgsim.local_feature.cells is 'What the middle layer of a network sees in it, packed (imgsim/reuse/evidence/cells.py)';
+comment on column imgsim.local_feature.dark_ground is 'More of the picture is nearer to its black than to its white: it may be a negative';
+
+comment on table imgsim.negative is 'Pictures with a dark ground that were looked at with black and white exchanged, and what they are negatives of';
+comment on column imgsim.negative.image_id is 'The picture with a dark ground';
+comment on column imgsim.negative.positive_id is 'The stored picture that it is a negative of; null if none was found';
+comment on column imgsim.negative.similarity is 'Of the two, with black and white of the first exchanged';
+comment on column imgsim.negative.relation is 'What the two then are to each other: same block or same block in part';
+comment on column imgsim.negative.probability is 'That both are then of one block';
+comment on column imgsim.negative.looked_at is 'When the picture was looked at';
 
 comment on table imgsim.verification is 'What imgsim verify found of two pictures laid upon each other, once: image_id < other_id';
 comment on column imgsim.verification.image_id is 'The image with the lower number';

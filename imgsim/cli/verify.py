@@ -80,6 +80,8 @@ def verify(
             connection, wanted, turned, again, progress_line("verifying:")
         )
         _summarise(connection, verified)
+        if file is None and verified.pairs:
+            _tell_of_negatives(connection)
     return SOME_REFUSED if refused else 0
 
 
@@ -156,6 +158,27 @@ def _tell_of_a_negative(connection: Connection, image: str, other: str) -> None:
             "one of the two looks like a negative; with its black and white exchanged: "
             f"{judged.relation} (probability {sure:.3f})"
         )
+
+
+def _tell_of_negatives(connection: Connection) -> None:
+    """Looks for negatives, whose similarity to their positives is too low for a candidate."""
+    from imgsim.errors import ImgsimError
+    from imgsim.networks import models
+    from imgsim.reuse import negatives
+
+    chosen = models.stored(connection)
+    try:
+        found = negatives.find_all(connection, chosen[0], progress_line("looking for:"))
+    except ImgsimError as exc:
+        warn(f"cannot look for negatives: {exc}")
+        return
+    for negative in found[:SHOWN]:
+        warn(
+            f"{negative.name} looks like a negative of {negative.positive}: with black and white "
+            "exchanged the two are of one block"
+        )
+    if len(found) > SHOWN:
+        warn(f"{counted(len(found) - SHOWN, 'more negative')}: the table imgsim.negative has all")
 
 
 def _summarise(connection: Connection, verified: Verified) -> None:

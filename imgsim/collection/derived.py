@@ -1,8 +1,8 @@
 """All that is computed from an image and must go with it, and the one way to drop it.
 
-Vectors, neighbour lists, pairs, local features, verifications and the groups' members hang on an
-image's content. Whoever replaces or removes a content drops them here, in the order of locks that
-`database/turns.py` states: turns, then the models' rows, then the rest.
+Vectors, neighbour lists, pairs, local features, verifications, negatives and the groups' members
+hang on an image's content. Whoever replaces or removes a content drops them here, in the order of
+locks that `database/turns.py` states: turns, then the models' rows, then the rest.
 """
 
 from __future__ import annotations
@@ -67,6 +67,10 @@ def drop(connection: Connection, ids: Sequence[int]) -> None:
         [gone, gone],
     )
     connection.execute("delete from imgsim.local_feature where image_id = any(%s)", [gone])
+    connection.execute(
+        "delete from imgsim.negative where image_id = any(%s) or positive_id = any(%s)",
+        [gone, gone],
+    )
     # Without its member a group is told to be out of date, until `imgsim group` builds it anew.
     connection.execute(
         "delete from imgsim.group_link where image_id = any(%s) or other_id = any(%s)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -233,13 +234,27 @@ def embed(image: Image, model: models.Model) -> npt.NDArray[np.float32]:
     Raises:
         WeightsError: the model's weights cannot be had.
     """
+    return embedder_of(model)(image)
+
+
+def embedder_of(model: models.Model) -> Callable[[Image], npt.NDArray[np.float32]]:
+    """Returns what makes the vector of a picture in mode L or RGB; the network is loaded once.
+
+    Raises:
+        WeightsError: the model's weights cannot be had.
+    """
     from imgsim.images.preprocess import prepare
     from imgsim.networks import embedding
 
     network = models.network_of(model)
     embedder = embedding.Embedder({model.name: network}, embedding.choose_device())
-    (vector,) = embedder.embed([prepare(model.preprocess, image)], [model.name])[model.name]
-    return np.asarray(vector)
+
+    def vector(image: Image) -> npt.NDArray[np.float32]:
+        pixels = prepare(model.preprocess, image)
+        (one,) = embedder.embed([pixels], [model.name])[model.name]
+        return np.asarray(one)
+
+    return vector
 
 
 def explain_shortfall(

@@ -9,12 +9,20 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from imgsim.database.connection import Connection
 from imgsim.demo import plates
-from imgsim.reuse import negatives
+from imgsim.images import grounds
 from tests.conftest import Answer
 
 Imgsim = Callable[..., Answer]
 FAST = ("--model", "shufflenet_v2_x0_5", "--weights", "untrained")
+
+FOUND = """
+    select i.name, p.name
+    from imgsim.negative n
+    join imgsim.image i using (image_id)
+    join imgsim.image p on p.image_id = n.positive_id
+"""
 
 
 def plate(seed: int, width: int = 300) -> Image.Image:
@@ -52,6 +60,29 @@ def test_a_negative_is_said_to_be_one_by_similar_and_by_verify(imgsim: Imgsim, s
     assert "negative" not in gone.err
 
 
+def test_verify_of_a_whole_store_finds_its_negatives_once_and_again_when_a_positive_comes(
+    imgsim: Imgsim, store: Path, connection: Connection
+) -> None:
+    said = "film looks like a negative of plate 1: with black and white exchanged"
+    (store / "plate 1.png").rename(store.parent / "plate 1.png")
+    assert imgsim("remove", "--missing", "--yes").code == 0
+    assert "negative" not in imgsim("verify").err
+    ImageOps.invert(plate(9)).save(store / "another.png")
+    (store.parent / "plate 1.png").rename(store / "plate 1.png")
+    assert imgsim("ingest", store, *FAST).code == 0
+    first = imgsim("verify")
+    assert first.code == 0
+    assert said in first.err
+    assert first.err.count("looks like a negative") == 1
+    assert "negative" not in imgsim("verify").err
+    assert connection.execute(FOUND).fetchall() == [("film", "plate 1")]
+    # With another content under the positive's path, what was found is no longer true.
+    plate(12).save(store / "plate 1.png")
+    assert imgsim("ingest", store, *FAST).code == 0
+    assert connection.execute(FOUND).fetchall() == []
+    assert "negative" not in imgsim("verify").err
+
+
 @pytest.mark.usefixtures("store")
 def test_white_lines_on_black_and_ordinary_pictures_are_not_called_negatives(
     imgsim: Imgsim,
@@ -66,12 +97,12 @@ def test_white_lines_on_black_and_ordinary_pictures_are_not_called_negatives(
 
 
 def test_a_ground_is_dark_if_more_than_half_of_the_picture_is() -> None:
-    assert not negatives.has_dark_ground(plate(1))
-    assert negatives.has_dark_ground(ImageOps.invert(plate(1)))
+    assert not grounds.has_dark_ground(plate(1))
+    assert grounds.has_dark_ground(ImageOps.invert(plate(1)))
     half = np.zeros((100, 100), np.uint8)
     half[:, :40] = 255
-    assert negatives.has_dark_ground(Image.fromarray(half))
-    assert not negatives.has_dark_ground(Image.fromarray(255 - half))
+    assert grounds.has_dark_ground(Image.fromarray(half))
+    assert not grounds.has_dark_ground(Image.fromarray(255 - half))
 
 
 def test_real_prints_turned_round_are_called_negatives_of_themselves(

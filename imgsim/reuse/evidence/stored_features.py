@@ -10,6 +10,7 @@ from imgsim.database.connection import Connection
 from imgsim.database.turns import committed, share_models
 from imgsim.images.decoding import Picture
 from imgsim.images.files import Found, Refused, path_from_text
+from imgsim.images.grounds import has_dark_ground
 from imgsim.images.stored import Content, open_picture, refused_if_changed
 from imgsim.reuse.evidence import features
 from imgsim.reuse.evidence.features import LocalFeatures
@@ -82,7 +83,7 @@ def find(
     lacking = [wanted for wanted, without in every if without]
     for start in range(0, len(lacking), FEATURES_COMMITTED):
         block = lacking[start : start + FEATURES_COMMITTED]
-        found = list(in_parallel(_features_of, block))
+        found = list(in_parallel(_seen_in, block))
         for wanted, each in zip(block, found, strict=True):
             if isinstance(each, str):
                 unreadable[wanted.image_id] = each
@@ -97,39 +98,51 @@ def _changed(known: Sequence[_Wanted]) -> Iterator[tuple[int, str]]:
             yield wanted.image_id, refused.reason
 
 
-def _features_of(wanted: _Wanted) -> LocalFeatures | str:
+@dataclass(frozen=True)
+class _Seen:
+    """What one look at a picture has found; its ground tells whether it may be a negative."""
+
+    features: LocalFeatures
+    dark_ground: bool
+
+
+def _seen_in(wanted: _Wanted) -> _Seen | str:
     path = path_from_text(wanted.path)
-    found = _features_in(open_picture(path, wanted.frame, wanted.content, features.draft_size))
-    return found.reason if isinstance(found, Refused) else found
+    picture = open_picture(path, wanted.frame, wanted.content, features.draft_size)
+    if isinstance(picture, Refused):
+        return picture.reason
+    found = features.find(picture.image, (picture.frame.width, picture.frame.height))
+    return _Seen(found, has_dark_ground(picture.image))
 
 
 def _keep_features(
-    connection: Connection, block: Sequence[_Wanted], found: Sequence[LocalFeatures | str]
+    connection: Connection, block: Sequence[_Wanted], found: Sequence[_Seen | str]
 ) -> None:
     share_models(connection)
     for wanted, each in zip(block, found, strict=True):
-        if isinstance(each, LocalFeatures):
+        if isinstance(each, _Seen):
             _keep_features_of(connection, wanted, each)
 
 
-def _keep_features_of(connection: Connection, wanted: _Wanted, found: LocalFeatures) -> None:
+def _keep_features_of(connection: Connection, wanted: _Wanted, seen: _Seen) -> None:
+    found = seen.features
     packed = features.pack(found)
     connection.execute(
         """
         insert into imgsim.local_feature
             (image_id, version, sha256, width, height, points, features, ink,
-            cells)
-        select i.image_id, %s, i.sha256, %s, %s, %s, %s, %s, %s
+            cells, dark_ground)
+        select i.image_id, %s, i.sha256, %s, %s, %s, %s, %s, %s, %s
         from imgsim.image i
         where i.image_id = %s and i.sha256 = %s
         on conflict (image_id) do update
         set version = excluded.version, sha256 = excluded.sha256, width = excluded.width,
             height = excluded.height, points = excluded.points, features = excluded.features,
-            ink = excluded.ink, cells = excluded.cells
+            ink = excluded.ink, cells = excluded.cells, dark_ground = excluded.dark_ground
         """,
         [
             *(features.VERSION, found.width, found.height, len(found.points)),
-            *packed,
+            *(*packed, seen.dark_ground),
             *(wanted.image_id, wanted.sha256),
         ],
     )

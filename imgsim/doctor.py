@@ -263,9 +263,9 @@ def _contents(opened: Connection) -> Iterator[Finding]:
     assert counts is not None
     images, documents, failed, broken_off = counts
     if images:
-        yield Finding(FINE, "images", f"{images:,}")
+        yield Finding(FINE, "pictures", f"{images:,}")
     else:
-        yield Finding(LACKING, "images", "none yet", "imgsim ingest FOLDER, or imgsim demo")
+        yield Finding(LACKING, "pictures", "none yet", "imgsim ingest FOLDER, or imgsim demo")
     if documents:
         yield Finding(FINE, "books", f"{documents:,}")
     yield from _models(opened, images)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsim.bibliography import linking, metadata
+from imgsim.bibliography.link_columns import LinkColumns
 from imgsim.database.connection import Connection
 
 if TYPE_CHECKING:
@@ -38,15 +39,18 @@ class Metadata:
         self,
         file: str | Path,
         *,
-        file_column: str,
-        ecco_id_column: str,
+        file_column: str | None = None,
+        ecco_id_column: str | None = None,
         page_column: str | None = None,
         illustration_column: str | None = None,
         missing: Sequence[str] = (),
         sheet: str | None = None,
     ) -> pandas.DataFrame:
-        """Links pictures to their books by a table, and returns what of the pictures is covered."""
-        columns = linking.LinkColumns(file_column, ecco_id_column, page_column, illustration_column)
+        """Links pictures to their books by a table, and returns what of the pictures is covered.
+
+        Columns that are not named are found by their headings.
+        """
+        columns = LinkColumns(file_column, ecco_id_column, page_column, illustration_column)
         linking.link(self._connection, Path(file), columns, missing=missing, sheet=sheet)
         return self.coverage()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from imgsim.bibliography import identifiers
+from imgsim.bibliography.link_columns import LinkColumns
 from imgsim.database.connection import Connection
 from imgsim.database.turns import hold_models
 from imgsim.formats.reading import Row, TableFile, open_table
@@ -22,16 +23,6 @@ ALIKE = 0.6
 COMPARED = 20_000
 
 
-@dataclass(frozen=True)
-class LinkColumns:
-    """The columns of the table: the image's file, its document's id, and what else it tells."""
-
-    file: str
-    ecco_id: str
-    page: str | None = None
-    illustration: str | None = None
-
-
 @dataclass
 class Linked:
     """What came of a table of links.
@@ -41,6 +32,7 @@ class Linked:
     """
 
     file: TableFile
+    columns: LinkColumns
     rows: int = 0
     changed: int = 0
     unchanged: int = 0
@@ -66,7 +58,7 @@ class Linked:
 def link(
     connection: Connection,
     path: Path,
-    columns: LinkColumns,
+    columns: LinkColumns | None = None,
     *,
     missing: Sequence[str] = (),
     sheet: str | None = None,
@@ -80,10 +72,11 @@ def link(
     Raises:
         ImgsimError: the table cannot be read, or lacks a column.
     """
-    linked = Linked(open_table(path, missing, sheet))
+    file = open_table(path, missing, sheet)
+    linked = Linked(file, (columns or LinkColumns()).found_in(file))
     with connection.transaction():
         connection.execute(STAGING)
-        _stage(connection, linked, columns)
+        _stage(connection, linked)
         connection.execute("analyze pg_temp.link_row")
         # Before the images' paths are read: whoever moves or replaces images comes the same way.
         # After the file was: others need not wait while it is read.
@@ -256,8 +249,10 @@ where i.image_id = l.image_id
 """
 
 
-def _stage(connection: Connection, linked: Linked, columns: LinkColumns) -> None:
-    file = linked.file
+def _stage(connection: Connection, linked: Linked) -> None:
+    file, columns = linked.file, linked.columns
+    assert columns.file
+    assert columns.ecco_id
     at_file, at_id = file.position(columns.file), file.position(columns.ecco_id)
     numbers = [file.position(c) if c else None for c in (columns.page, columns.illustration)]
     with connection.cursor().copy("copy pg_temp.link_row from stdin") as copy:

@@ -123,8 +123,8 @@ def show_reading(file: TableFile) -> None:
 
 @metadata.command()
 @click.argument("file", type=table_file)
-@click.option("--file-column", required=True, metavar="COLUMN", help="Names the image's file.")
-@click.option("--ecco-id-column", required=True, metavar="COLUMN", help="Names its document.")
+@click.option("--file-column", metavar="COLUMN", help="Names the picture's file.")
+@click.option("--ecco-id-column", metavar="COLUMN", help="Has the ECCO id of its book.")
 @click.option("--page-column", metavar="COLUMN", help="Holds the page's number.")
 @click.option("--illustration-column", metavar="COLUMN", help="Holds the illustration's number.")
 @reading_options
@@ -132,8 +132,8 @@ def show_reading(file: TableFile) -> None:
 def link(
     place: Place,
     file: Path,
-    file_column: str,
-    ecco_id_column: str,
+    file_column: str | None,
+    ecco_id_column: str | None,
     page_column: str | None,
     illustration_column: str | None,
     missing: tuple[str, ...],
@@ -141,13 +141,15 @@ def link(
 ) -> int:
     """Link stored pictures to their books by a table, where file names do not tell.
 
+    The columns are found by their headings (file, path, image; ecco_id, document; page), or named.
     A picture is named by its path, the end of its path (folder/name.jpg, name.jpg), or that
     without the ending. Rows that fit several files link none. Exit code: 3 if rows that name a
     picture could not be used, or no row names one.
     """
     from imgsim.bibliography import linking
+    from imgsim.bibliography.link_columns import LinkColumns
 
-    columns = linking.LinkColumns(file_column, ecco_id_column, page_column, illustration_column)
+    columns = LinkColumns(file_column, ecco_id_column, page_column, illustration_column)
     with place.connect() as connection:
         linked = linking.link(connection, file, columns, missing=missing, sheet=sheet)
         _report_links(linked)
@@ -161,6 +163,7 @@ def link(
 
 def _report_links(linked: Linked) -> None:
     say(f"{linked.file.path} ({linked.file.kind}), {counted(linked.rows, 'row')}")
+    say(f"columns taken: {linked.columns}")
     say_count(linked.changed, "image linked", "images linked")
     say_count(linked.unchanged, "image linked so already", "images linked so already")
     show_tally(linked.padded)

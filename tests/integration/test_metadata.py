@@ -18,7 +18,7 @@ from PIL import Image
 
 from imgsim.bibliography import linking, metadata
 from imgsim.bibliography.identifiers import DOCUMENT_COLUMNS
-from imgsim.bibliography.linking import LinkColumns
+from imgsim.bibliography.link_columns import LinkColumns
 from imgsim.database.connection import Connection
 from imgsim.errors import ImgsimError
 from imgsim.formats.reading import MISSING
@@ -497,6 +497,19 @@ def test_links_survive_a_later_ingest_of_the_same_and_of_changed_files(
 def test_a_link_column_that_is_not_there_is_an_error(connection: Connection, write: Write) -> None:
     with pytest.raises(ImgsimError, match="no column file; it has: name, ecco_id"):
         linking.link(connection, write("name,ecco_id\n"), LinkColumns("file", "ecco_id"))
+
+
+def test_link_columns_are_found_by_their_headings(connection: Connection, write: Write) -> None:
+    add_images(connection, ["/s/one.png"])
+    table = write("Image,Path,ECCO no.,Page number\nx,one.png,0001000001,7\n")
+    linked = linking.link(connection, table)
+    assert linked.columns == LinkColumns("Path", "ECCO no.", "Page number")
+    assert images(connection)["one"] == ("0001000001", 7, None)
+    # Where all that is needed is named, nothing else is taken.
+    given = LinkColumns("Path", "ECCO no.")
+    assert linking.link(connection, table, given).columns == given
+    with pytest.raises(ImgsimError, match=r"cannot tell which column of .* has the book's ECCO id"):
+        linking.link(connection, write("file,shelfmark\none.png,a\n"))
 
 
 def test_coverage_counts_both_sides_with_an_example_of_each(

@@ -23,6 +23,7 @@ from PIL import Image
 
 from imgsim import doctor
 from imgsim.bibliography import linking
+from imgsim.bibliography.link_columns import LinkColumns
 from imgsim.collection import derived, runs, upkeep
 from imgsim.collection.writing import Record, Writer
 from imgsim.database import connection as database
@@ -149,7 +150,7 @@ def link(connection: Connection) -> None:
         file = Path(folder, "links.csv")
         rows = "".join(f"/scans/{image},{image % 3 + 1:010}\n" for image in range(COUNT, 0, -1))
         file.write_text(f"file,book\n{rows}")
-        linking.link(connection, file, linking.LinkColumns("file", "book"))
+        linking.link(connection, file, LinkColumns("file", "book"))
 
 
 COMMANDS: dict[str, tuple[Command, int]] = {

@@ -72,13 +72,18 @@ def format_option(command: Command) -> Command:
 
 
 def report_options(command: Command) -> Command:
-    """`--columns`, `--format` and `--output`, for answers that may go into a file."""
+    """`--columns`, `--limit`, `--format` and `--output`, for answers that may go into a file."""
     for option in (
         spreadsheet_safe_option,
         click.option(
             "--columns",
             metavar="A,B,…",
             help="Only these, in this order.  [default: all, or those of the settings]",
+        ),
+        click.option(
+            "--limit",
+            type=click.IntRange(0),
+            help="At most so many rows, from the first; 0: all.  [default: 20 on the screen]",
         ),
         click.option("--force", is_flag=True, help="Overwrite an existing file."),
         click.option("-o", "--output", type=FilePath(), metavar="FILE"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,28 @@ from imgsim.errors import ImgsimError
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Table
+
+# What answers the report's question comes first: columns from the end give way to a narrow screen.
+BY_WORTH: Mapping[str, tuple[str, ...]] = {
+    "neighbours": (
+        *("name", "rank", "similarity", "other_name", "publication_year"),
+        *("other_publication_year", "ecco_full_title", "other_ecco_full_title"),
+    ),
+    "documents": (
+        *("ecco_id", "publication_year", "ecco_full_title", "illustrations", "reappearing"),
+        *("first_elsewhere", "last_elsewhere", "publication_place"),
+    ),
+    "evidence": (
+        *("name", "other_name", "relation", "probability", "publication_year"),
+        *("other_publication_year", "mirrored", "ecco_full_title", "other_ecco_full_title"),
+    ),
+    "groups": (
+        *("group_id", "images", "first_year", "last_year", "first_place", "first_title"),
+        *("books", "places", "last_place", "last_title"),
+    ),
+    "reuse": ("group_id", "name", "publication_year", "publication_place", "ecco_full_title"),
+    "verdicts": ("name", "other_name", "verdict", "said", "notes", "relation", "probability"),
+}
 
 
 def chosen(name: str, answer: Table, given: str | None, *, is_read: bool) -> Table:
@@ -33,14 +55,17 @@ def chosen(name: str, answer: Table, given: str | None, *, is_read: bool) -> Tab
         return answer
     settled = configuration.read()
     if name not in settled.columns:
-        return answer
+        first = [column for column in BY_WORTH.get(name, ()) if column in answer.columns]
+        rest = [column for column in answer.columns if column not in first]
+        return _of(name, answer, first + rest, "")
     where = f"cannot use {settled.place_of(f'columns.{name}')}: "
     return _of(name, answer, settled.columns[name], where)
 
 
 def _of(name: str, answer: Table, wanted: Sequence[str], where: str) -> Table:
     """Returns some columns of an answer, named as in SQL or as they are headed on the screen."""
-    known = {heading.replace(" ", "_"): column for column, heading in HEADINGS.items()}
+    headed = {column: HEADINGS.get(column, column) for column in answer.columns}
+    known = {heading.replace(" ", "_"): column for column, heading in headed.items()}
     at: list[int] = []
     for one in wanted:
         called = "_".join(one.split()).lower()

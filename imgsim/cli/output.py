@@ -60,6 +60,12 @@ HEADINGS = {
     "other_publication_place": "other place",
     "page_number": "page",
     "other_page_number": "other page",
+    "illustrations": "pictures",
+    "reappearing": "again",
+    "first_elsewhere": "from",
+    "last_elsewhere": "to",
+    "first_year": "from",
+    "last_year": "to",
 }
 
 

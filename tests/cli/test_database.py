@@ -182,7 +182,7 @@ def test_the_doctor_finds_a_new_store_sound_and_says_how_to_begin(imgsim: Imgsim
     assert told["server"].startswith("ok")
     assert told["pgvector"].startswith("ok")
     assert told["schema"].startswith("ok")
-    assert re.search(r"none yet\s+next: imgsim ingest FOLDER", told["images"])
+    assert re.search(r"none yet\s+next: imgsim ingest FOLDER", told["pictures"])
 
 
 def test_the_doctor_tells_of_a_filled_store(imgsim: Imgsim, connection: Connection) -> None:
@@ -190,7 +190,7 @@ def test_the_doctor_tells_of_a_filled_store(imgsim: Imgsim, connection: Connecti
     answer = imgsim("doctor")
     told = findings(answer)
     assert answer.code == 0
-    assert told["images"] == "ok 12\n"
+    assert told["pictures"] == "ok 12\n"
     for model in ("resnet18", "resnet50"):
         assert f"ok {model}, synthetic: 12 pictures, index valid, lists of 4" in told["model"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas
 import pytest
 
+from imgsim.cli.columns import BY_WORTH
 from imgsim.database.connection import Connection
 from imgsim.reports import REPORTS
 from imgsim.reuse import groups, verdicts
@@ -168,3 +169,29 @@ def test_a_column_is_called_as_it_is_headed_too(imgsim: Imgsim) -> None:
     answer = imgsim("report", "documents", "--columns", "printer", "--output", "x.csv")
     assert answer.code == 1
     assert "error: the report documents has no column 'printer'" in answer.err
+
+
+def test_a_screen_has_the_first_rows_and_says_of_how_many_and_a_file_has_all(
+    imgsim: Imgsim,
+) -> None:
+    names = ("report", "neighbours", "-k", "1", "--columns", "name")
+    answer = imgsim(*names)
+    assert answer.out.count("image ") == 20
+    assert "20 of 90; --limit 0 for all\n" in answer.err
+    whole = imgsim(*names, "--limit", 0)
+    assert whole.out.count("image ") == 90
+    assert "--limit" not in whole.err
+    assert len(imgsim(*names, "--format", "csv").out.splitlines()) == 91
+    few = imgsim(*names, "--format", "csv", "--limit", 3)
+    assert len(few.out.splitlines()) == 4
+    assert "3 of 90; --limit 0 for all" in few.err
+
+
+def test_what_answers_the_question_stands_first_on_a_screen_of_80_columns(
+    imgsim: Imgsim,
+) -> None:
+    for name, columns in BY_WORTH.items():
+        there = imgsim("report", name, "--format", "csv").out.splitlines()[0].split(",")
+        assert set(columns) <= set(there), name
+    shown = imgsim("report", "neighbours", "--limit", 1).out
+    assert shown.index("similarity") < shown.index("other name") < shown.index("image id")

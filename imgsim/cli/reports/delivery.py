@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ from imgsim.settings import SHARED, UNTRAINED
 
 if TYPE_CHECKING:
     from imgsim.database.connection import Connection, Table
+
+ON_SCREEN = 20
+"""How many rows are printed for reading, unless more are asked for."""
 
 k_option = click.option("-k", type=click.IntRange(1, 1000), default=SHARED, show_default=True)
 models_option = click.option(
@@ -58,6 +62,7 @@ def deliver_report(
     force: bool = given.pop("force")
     safe: bool = given.pop("spreadsheet_safe")
     columns: str | None = given.pop("columns")
+    limit: int | None = given.pop("limit")
     if computes:
         given["on_progress"] = progress_line("comparing by")
     with place.connect() as connection:
@@ -78,7 +83,15 @@ def deliver_report(
             say(heading or "nothing to report")
         if not answer.rows:
             return
-    deliver(chosen(name, answer, columns, is_read=is_read), format_, output, force, safe)
+    shown = chosen(name, answer, columns, is_read=is_read)
+    if limit is None:
+        limit = ON_SCREEN if is_read else 0
+    is_cut = 0 < limit < len(answer.rows)
+    if is_cut:
+        shown = replace(shown, rows=shown.rows[:limit])
+    deliver(shown, format_, output, force, safe)
+    if is_cut:
+        say(f"{limit:,} of {len(answer.rows):,}; --limit 0 for all")
 
 
 def _warn_of_untrained(connection: Connection, name: str) -> None:

@@ -10,7 +10,7 @@ begin
     end if;
 end
 $$;
-comment on table imgsim.image is 'One row per picture: a file, or one page (frame) of a multi-page TIFF';
+comment on table imgsim.image is 'One row per picture: a file, one page (frame) of a multi-page TIFF, or a region of a page';
 comment on column imgsim.image.image_id is 'The number of the image';
 comment on column imgsim.image.name is 'The file''s name without its ending; #n is added for page n of several';
 comment on column imgsim.image.path is 'Where the file was; a byte that is not UTF-8 is written \xNN, a backslash \\';
@@ -21,6 +21,8 @@ comment on column imgsim.image.bytes is 'The size of the file in bytes';
 comment on column imgsim.image.modified_ns is 'The file''s modification time, in nanoseconds since 1970';
 comment on column imgsim.image.width is 'Pixels from left to right';
 comment on column imgsim.image.height is 'Pixels from top to bottom';
+comment on column imgsim.image.x is 'Of a region: its left edge on the page shown upright, in pixels; null if the picture is the whole page';
+comment on column imgsim.image.y is 'Of a region: its upper edge on the page shown upright, in pixels; null if the picture is the whole page';
 comment on column imgsim.image.mode is 'How the pixels are stored, as Pillow names it: 1, L, RGB, I;16 and so on';
 comment on column imgsim.image.format is 'The kind of file, as Pillow names it: PNG, TIFF, JPEG and so on';
 comment on column imgsim.image.ecco_id is 'ECCO document, ten digits, text';
@@ -31,6 +33,24 @@ comment on column imgsim.image.linked is 'Book and page come from a table (imgsi
 comment on column imgsim.image.run_id is 'The run of imgsim ingest';
 comment on column imgsim.image.added_at is 'When the image was first taken in';
 comment on column imgsim.image.changed_at is 'When the image was last taken in with another content';
+
+comment on table imgsim.region is 'Regions found on pages; those that are accepted are pictures from the next imgsim ingest on';
+comment on column imgsim.region.region_id is 'The number of the region';
+comment on column imgsim.region.path is 'The file of the page, as in imgsim.image';
+comment on column imgsim.region.frame is 'Which page (frame) of the file, counted from 1';
+comment on column imgsim.region.x is 'Its left edge on the page shown upright, in pixels';
+comment on column imgsim.region.y is 'Its upper edge on the page shown upright, in pixels';
+comment on column imgsim.region.width is 'Pixels from left to right';
+comment on column imgsim.region.height is 'Pixels from top to bottom';
+comment on column imgsim.region.number is 'Which region of the file, counted from 0; its picture is named by it';
+comment on column imgsim.region.sha256 is 'SHA-256 of the file in which it was found';
+comment on column imgsim.region.score is 'How sure the method was; null where it does not say';
+comment on column imgsim.region.kind is 'What it is: picture, ornament, initial, stamp, type, or as the method calls it';
+comment on column imgsim.region.state is 'proposed, accepted or rejected';
+comment on column imgsim.region.by is 'Who has given it its state';
+comment on column imgsim.region.method is 'How it was found: the format of the file it was loaded from, or the name of a method';
+comment on column imgsim.region.version is 'The version of the method';
+comment on column imgsim.region.at is 'When it was given its state';
 
 comment on table imgsim.model is 'A network with its weights and preprocessing; its vectors are in embedding_table';
 comment on column imgsim.model.model_id is 'The number of the model';

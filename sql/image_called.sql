@@ -10,7 +10,7 @@ as $$
         when not exists (
             select from imgsim.image o where o.name = i.name and o.image_id <> i.image_id
         ) then i.name
-        when i.frames = 1 then i.path
+        when i.frames = 1 and i.x is null then i.path
         else i.image_id::text
     end
     from imgsim.image i

@@ -20,6 +20,7 @@ from imgsim.cli import (
     onward,
     pairs,
     plots,
+    regions,
     reports,
     similar,
     tables,
@@ -75,6 +76,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Take pictures and books in": (
         demo.demo,
         images.ingest,
+        regions.region,
         metadata.metadata,
         tables.table,
     ),

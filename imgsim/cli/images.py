@@ -69,6 +69,11 @@ PREPROCESSES = ("fit", "square", "original", "crop", "print")
     "--max-megapixels", type=click.FloatRange(0, min_open=True), default=250.0, show_default=True
 )
 @click.option("--limit", type=click.IntRange(1), help="Stop after taking in this many files.")
+@click.option(
+    "--only-regions",
+    is_flag=True,
+    help="Skip pages on which no region is accepted (imgsim region).",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--timings", is_flag=True, help="Show where the time went, stage by stage.")
 @pass_place

@@ -34,6 +34,9 @@ def report(summary: Summary) -> None:
             say(f"{count:>9,} {meaning}")
     for reason, count in summary.reasons.most_common():
         say(f"{count:>17,} {reason}")
+    if pages := summary.without_regions:
+        noun = "page" if pages == 1 else "pages"
+        say(f"{pages:>9,} {noun} without an accepted region, skipped")
     _report_passed(summary.passed)
     if summary.failed:
         say("see which files, and why: imgsim report failures")
@@ -131,7 +134,10 @@ def refuse_nothing(summary: Summary, paths: Sequence[Path]) -> None:
         if suffix in kinds.UNREAD_SUFFIXES
     ]
     step = "see that the path is right"
-    if held:
+    if summary.without_regions:
+        reason = "no region of its pages is accepted"
+        step = "imgsim region load FILE --accept, or imgsim region accept FOLDER"
+    elif held:
         reason = f"it holds {', '.join(held)}, which imgsim does not read"
         most = next(s for s, _ in passed.endings.most_common() if s in kinds.UNREAD_SUFFIXES)
         advice = kinds.UNREAD_SUFFIXES[most].advice(passed.endings[most])

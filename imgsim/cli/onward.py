@@ -34,6 +34,9 @@ STEPS: Mapping[str, Steps] = {
         ("metadata link FILE", "a table that says which picture is in which book"),
     ),
     "metadata link": (("report documents", "which books have pictures like those of others?"),),
+    "region load": (("region accept FOLDER", "which of them shall be pictures?"),),
+    "region load, accepted": (("ingest FOLDER", "take the pages in: each region is a picture"),),
+    "region accept": (("ingest FOLDER", "take the pages in: each region is a picture"),),
     "table load": (("psql", "ask in SQL, with your table joined"),),
     "verify": (
         ("group", "put the pictures of each block together"),

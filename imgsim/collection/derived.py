@@ -110,6 +110,7 @@ def remove(connection: Connection, image_ids: Sequence[int], *, with_verdicts: b
             # Pairs depend on their two images alone: the others stay as current as they were.
             pairs.stay_current(connection, model, ids)
         drop(connection, ids)
+        _reject_regions(connection, ids)
         return connection.execute(
             "delete from imgsim.image where image_id = any(%s)", [ids]
         ).rowcount
@@ -121,6 +122,20 @@ def remove(connection: Connection, image_ids: Sequence[int], *, with_verdicts: b
         if state and state.k and state.of_revision == state.revision:
             neighbours.bring_up_to_date(connection, [model], state.k, method=state.method)
     return removed
+
+
+def _reject_regions(connection: Connection, ids: Sequence[int]) -> None:
+    """Rejects the regions that removed pictures are, so that no ingest takes them in again."""
+    connection.execute(
+        """
+        update imgsim.region g
+        set state = 'rejected', at = now()
+        from imgsim.image i
+        where i.image_id = any(%s) and g.path = i.path and g.frame = i.frame
+            and (g.x, g.y, g.width, g.height) = (i.x, i.y, i.width, i.height)
+        """,
+        [ids],
+    )
 
 
 def refuse_judged(connection: Connection, image_ids: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ import re
 import socket
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from psycopg import sql
 
@@ -15,6 +15,7 @@ from imgsim.bibliography.identifiers import NameParts, parse_name
 from imgsim.collection import failures
 from imgsim.database.connection import Connection
 from imgsim.database.turns import Shared, committed, hold_models
+from imgsim.images.boxes import Box, Cut, box_of
 from imgsim.images.decoding import Frame
 from imgsim.images.files import Found, path_from_text, path_text
 from imgsim.images.spelling import composed, is_listed
@@ -67,6 +68,32 @@ class Images:
         """Returns the stored frames of files, by path (as Python has it)."""
         return self._frames(sql.SQL("i.path = any(%s)"), [path_text(path) for path in paths])
 
+    def cuts(self, paths: Iterable[str]) -> dict[str, tuple[Cut, ...]]:
+        """Returns the accepted regions of files, by path (as Python has it); none of most files."""
+        with self._shared.alone() as connection:
+            rows = connection.execute(
+                """
+                select path, frame, x, y, width, height, number, sha256
+                from imgsim.region
+                where path = any(%s) and state = 'accepted'
+                order by path, number
+                """,
+                [[path_text(path) for path in paths]],
+            ).fetchall()
+        found: dict[str, tuple[Cut, ...]] = {}
+        for path, frame, x, y, width, height, number, sha256 in rows:
+            cut = Cut(frame, Box(x, y, width, height), number, sha256)
+            found[path_from_text(path)] = (*found.get(path_from_text(path), ()), cut)
+        return found
+
+    def cut_files(self) -> set[str]:
+        """Returns the paths (as Python has them) of all files with an accepted region."""
+        with self._shared.alone() as connection:
+            rows = connection.execute(
+                "select distinct path from imgsim.region where state = 'accepted'"
+            ).fetchall()
+        return {path_from_text(row[0]) for row in rows}
+
     def by_content(self, hashes: Iterable[str]) -> dict[str, list[StoredFrame]]:
         """Returns the stored files with a content, grouped by path."""
         return self._frames(sql.SQL("i.sha256 = any(%s)"), list(hashes))
@@ -87,10 +114,16 @@ class Images:
             modified_ns,
             host,
             lacking,
+            x,
+            y,
+            region,
             *frame,
         ) in rows:
+            whole = Frame(*frame)
+            box = box_of(x, y, whole.width, whole.height)
             stored = StoredFrame(
-                image_id, path, sha256, size, modified_ns, host, tuple(lacking), Frame(*frame)
+                *(image_id, path, sha256, size, modified_ns, host, tuple(lacking)),
+                replace(whole, box=box, region=region),
             )
             grouped[path_from_text(path)].append(stored)
         return grouped
@@ -140,10 +173,10 @@ class Images:
                 [path_text(found.path), found.modified_ns, stored.image_id, stored.path],
             ).rowcount
             if was_there:
-                frame = stored.frame
-                name, parts = named(found.path, frame.number, frame.count, self._pattern)
+                name, parts = named(found.path, stored.frame, self._pattern)
                 rename(connection, stored.image_id, name, parts)
             moved += was_there
+        move_regions(connection, frames[0].path, path_text(found.path))
         failures.forget(connection, [found.path])
         return moved == len(frames)
 
@@ -164,14 +197,31 @@ def rename(connection: Connection, image_id: int, name: str, parts: NameParts) -
     )
 
 
-def named(path: str, number: int, count: int, pattern: re.Pattern[str]) -> tuple[str, NameParts]:
-    """Returns the name of a page of a file, and the ids that the file's name holds.
+def move_regions(connection: Connection, old: str, new: str) -> None:
+    """Gives the regions of a file its new path; those that are known there already stay."""
+    connection.execute(
+        """
+        update imgsim.region
+        set path = %(new)s
+        where path = %(old)s
+            and not exists (select from imgsim.region r where r.path = %(new)s)
+        """,
+        {"old": old, "new": new},
+    )
 
-    Accents are composed in it, as `imgsim.composed` does, however the file's name has them.
+
+def named(path: str, frame: Frame, pattern: re.Pattern[str]) -> tuple[str, NameParts]:
+    """Returns the name of a page of a file or of a region, and the ids that the name holds.
+
+    A region is called `<file>_<n>`, as ECCO calls the illustrations of a page. Accents are composed
+    in it, as `imgsim.composed` does, however the file's name has them.
     """
     stem = composed(path_text(os.path.splitext(os.path.basename(path))[0]))
-    name = stem if count == 1 else f"{stem}#{number}"
-    return name, parse_name(stem, pattern)
+    if frame.box is not None:
+        stem = f"{stem}_{frame.box if frame.region is None else frame.region}"
+    elif frame.count > 1:
+        return f"{stem}#{frame.number}", parse_name(stem, pattern)
+    return stem, parse_name(stem, pattern)
 
 
 def read_names_again(
@@ -223,16 +273,21 @@ def _select_frames(models: Sequence[Model]) -> sql.Composed:
     return sql.SQL(
         """
         select i.image_id, i.path, i.sha256, i.bytes, i.modified_ns, r.host,
-            array_remove(array[{}]::text[], null),
+            array_remove(array[{}]::text[], null), i.x, i.y, g.number,
             i.frame, i.frames, i.width, i.height, i.mode, i.format
         from imgsim.image i
         left join imgsim.ingest_run r using (run_id)
+        left join imgsim.region g on g.path = i.path and g.frame = i.frame
+            and (g.x, g.y, g.width, g.height) = (i.x, i.y, i.width, i.height)
         """
     ).format(sql.SQL(", ").join(lacking))
 
 
 def _select_known(models: Sequence[Model]) -> sql.Composed:
-    """Files whose every frame is stored as the file is now, with a vector of every model."""
+    """Files whose every picture is stored as the file is now, with a vector of every model.
+
+    Their regions are those that are accepted now.
+    """
     vectors = [
         sql.SQL("and exists (select from imgsim.{} e where e.image_id = i.image_id)").format(
             sql.Identifier(model.embedding_table)
@@ -245,9 +300,16 @@ def _select_known(models: Sequence[Model]) -> sql.Composed:
         from unnest(%s::text[], %s::bigint[], %s::bigint[])
             with ordinality as f (path, bytes, modified_ns, position)
         join imgsim.image i on i.path = f.path
-        group by f.position
+        left join imgsim.region g on g.path = i.path and g.frame = i.frame and g.state = 'accepted'
+            and (g.x, g.y, g.width, g.height) = (i.x, i.y, i.width, i.height)
+        group by f.position, f.path
         having count(*) = min(i.frames)
             and count(*) = count(*) filter (
-                where i.bytes = f.bytes and i.modified_ns = f.modified_ns {})
+                where i.bytes = f.bytes and i.modified_ns = f.modified_ns
+                    and (i.x is null or g.sha256 = i.sha256) {})
+            and count(i.x) = (
+                select count(*)
+                from imgsim.region a
+                where a.path = f.path and a.state = 'accepted')
         """
     ).format(sql.SQL(" ").join(vectors))

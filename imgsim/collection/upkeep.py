@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from imgsim.bibliography.identifiers import ECCO_NAME, name_pattern
@@ -14,6 +15,8 @@ from imgsim.database.connection import Connection
 from imgsim.database.turns import committed, hold_models
 from imgsim.errors import ImgsimError, NotFoundError
 from imgsim.images import kinds
+from imgsim.images.boxes import box_of
+from imgsim.images.decoding import Frame
 from imgsim.images.files import LONGEST_PATH, path_from_text, path_text
 from imgsim.images.spelling import Folders
 
@@ -163,7 +166,11 @@ def _relocate(connection: Connection, values: dict[str, str]) -> int:
     taken = connection.execute(
         f"""
         select i.path
-        from imgsim.image i
+        from (
+            select path from imgsim.image
+            union all
+            select path from imgsim.region
+        ) i
         where i.path in (select {MOVED} from imgsim.image where {UNDER})
             and not (i.path = %(old)s or starts_with(i.path, %(old)s || '/'))
         limit 1
@@ -188,7 +195,7 @@ def _relocate(connection: Connection, values: dict[str, str]) -> int:
         )
     _record_machine(connection, values)
     moved = 0
-    for table in ("ingest_failure", "image"):
+    for table in ("ingest_failure", "region", "image"):
         moved = connection.execute(
             f"update imgsim.{table} set path = {MOVED} where {UNDER}".encode(),  # noqa: S608
             values,
@@ -239,13 +246,18 @@ def _read_name(connection: Connection, path: str) -> None:
     """Reads name and ids of the images of one file from its path; of a folder there are none."""
     rows = connection.execute(
         """
-        select i.image_id, i.frame, i.frames, r.arguments ->> 'name_pattern'
+        select i.image_id, r.arguments ->> 'name_pattern', i.x, i.y, g.number,
+            i.frame, i.frames, i.width, i.height, i.mode, i.format
         from imgsim.image i
         left join imgsim.ingest_run r using (run_id)
+        left join imgsim.region g on g.path = i.path and g.frame = i.frame
+            and (g.x, g.y, g.width, g.height) = (i.x, i.y, i.width, i.height)
         where i.path = %s
         """,
         [path],
     ).fetchall()
-    for image_id, frame, frames, pattern in rows:
-        name, parts = named(path_from_text(path), frame, frames, name_pattern(pattern or ECCO_NAME))
+    for image_id, pattern, x, y, region, *page in rows:
+        frame = Frame(*page)
+        frame = replace(frame, box=box_of(x, y, frame.width, frame.height), region=region)
+        name, parts = named(path_from_text(path), frame, name_pattern(pattern or ECCO_NAME))
         rename(connection, image_id, name, parts)

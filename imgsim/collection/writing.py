@@ -14,6 +14,7 @@ from imgsim.collection import derived, failures
 from imgsim.collection.images import named
 from imgsim.database.connection import Connection
 from imgsim.database.turns import Shared, committed, hold_models
+from imgsim.images.boxes import Cut
 from imgsim.images.decoding import Frame
 from imgsim.images.files import Found, Refused, path_from_text, path_text
 from imgsim.networks.models import Model
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 class Record:
     """One picture to be written: what is known of it, and a vector for some models.
 
-    With `twin_id` the vectors are those of that image, whose content is the same.
+    `cuts` are all the regions of its file that are pictures. With `twin_id` the vectors are those
+    of that image, whose content is the same.
     """
 
     found: Found
@@ -36,6 +38,7 @@ class Record:
     frame: Frame
     vectors: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     twin_id: int | None = None
+    cuts: tuple[Cut, ...] = ()
 
 
 class Writer:
@@ -104,13 +107,21 @@ class Writer:
             """
             select i.image_id
             from imgsim.image i
-            join unnest(%s::text[], %s::integer[], %s::text[]) as r (path, frame, sha256)
+            join unnest(
+                %s::text[], %s::integer[], %s::text[],
+                %s::integer[], %s::integer[], %s::integer[], %s::integer[]
+            ) as r (path, frame, sha256, x, y, width, height)
                 on i.path = r.path and i.frame = r.frame and i.sha256 <> r.sha256
+                and coalesce(i.x, -1) = coalesce(r.x, -1) and coalesce(i.y, -1) = coalesce(r.y, -1)
+                and (i.x is null or (i.width, i.height) = (r.width, r.height))
             """,
             [
                 [path_text(r.found.path) for r in records],
                 [r.frame.number for r in records],
                 [r.sha256 for r in records],
+                *([at[side] for at in map(_corner, records)] for side in (0, 1)),
+                [r.frame.width for r in records],
+                [r.frame.height for r in records],
             ],
         )
         return [row[0] for row in rows]
@@ -138,7 +149,7 @@ class Writer:
             [surplus],
         ).fetchall()
         return {
-            path_from_text(path): "scholars have judged pages that it no longer has "
+            path_from_text(path): "scholars have judged pictures that it no longer has "
             f"({counted(count, 'verdict')}): imgsim remove --with-verdicts first"
             for path, count in rows
         }
@@ -187,10 +198,14 @@ class Writer:
             """
             insert into imgsim.image (
                 name, path, frame, frames, sha256, bytes, modified_ns, width, height, mode, format,
-                ecco_id, page_id, page_number, illustration, run_id
+                x, y, ecco_id, page_id, page_number, illustration, run_id
             )
-            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-            on conflict (path, frame) do update
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            on conflict (
+                path, frame,
+                coalesce(hashtextextended(
+                    x::text || ',' || y::text || ',' || width::text || ',' || height::text, 0), 0)
+            ) do update
             set frames = excluded.frames, sha256 = excluded.sha256, bytes = excluded.bytes,
                 modified_ns = excluded.modified_ns, width = excluded.width,
                 height = excluded.height, mode = excluded.mode, format = excluded.format,
@@ -218,10 +233,11 @@ class Writer:
     def _image_row(self, record: Record) -> list[object]:
         found = record.found
         frame = record.frame
-        name, parts = named(found.path, frame.number, frame.count, self._pattern)
+        name, parts = named(found.path, frame, self._pattern)
         return [
             *(name, path_text(found.path), frame.number, frame.count, record.sha256),
             *(found.size, found.modified_ns, frame.width, frame.height, frame.mode, frame.format),
+            *_corner(record),
             *(parts.ecco_id, parts.page_id, parts.page_number, parts.illustration, self._run_id),
         ]
 
@@ -270,15 +286,44 @@ class Writer:
             )
 
     def _surplus_frames(self, connection: Connection, records: Sequence[Record]) -> list[int]:
-        """The images of pages that a file, now replaced, no longer has."""
-        counts = {path_text(r.found.path): r.frame.count for r in records}
+        """The images of pages and regions that a file no longer has."""
+        files = {path_text(r.found.path): r for r in records}
+        pages = [r.frame.pages or r.frame.count for r in files.values()]
+        cuts = [(path, cut) for path, record in files.items() for cut in record.cuts]
+        boxes = [cut.box for _, cut in cuts]
         rows = connection.execute(
             """
+            with cut as (
+                select c.*
+                from unnest(
+                    %s::text[], %s::integer[], %s::integer[], %s::integer[], %s::integer[],
+                    %s::integer[]
+                ) as c (path, frame, x, y, width, height)
+            )
             select i.image_id
             from imgsim.image i
-            join unnest(%s::text[], %s::integer[]) as f (path, frames)
-                on i.path = f.path and i.frame > f.frames
+            join unnest(%s::text[], %s::integer[]) as f (path, pages) on i.path = f.path
+            where i.frame > f.pages
+                or i.x is null and exists (
+                    select from cut c where c.path = i.path and c.frame = i.frame)
+                or i.x is not null and not exists (
+                    select
+                    from cut c
+                    where c.path = i.path and c.frame = i.frame
+                        and (c.x, c.y, c.width, c.height) = (i.x, i.y, i.width, i.height))
             """,
-            [list(counts), list(counts.values())],
+            [
+                [path for path, _ in cuts],
+                [cut.frame for _, cut in cuts],
+                *([box.x for box in boxes], [box.y for box in boxes]),
+                *([box.width for box in boxes], [box.height for box in boxes]),
+                *(list(files), pages),
+            ],
         )
         return [row[0] for row in rows]
+
+
+def _corner(record: Record) -> tuple[int | None, int | None]:
+    """Returns x and y of a region; of a whole page there are none."""
+    box = record.frame.box
+    return (box.x, box.y) if box else (None, None)

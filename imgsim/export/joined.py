@@ -102,7 +102,15 @@ def all_images(connection: Connection) -> Joined:
     )
     return Joined(
         "every image, with its book",
-        Query("select * from imgsim.image_ecco order by image_id"),
+        # Where on its page a picture is: with the path, or a library's address, that shows it.
+        Query(
+            """
+            select e.*, i.frame, i.x, i.y
+            from imgsim.image_ecco e
+            join imgsim.image i using (image_id)
+            order by e.image_id
+            """
+        ),
         ("image_id",),
         (
             Step("pictures", counts[0]),

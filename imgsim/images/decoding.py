@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from imgsim.images import deep, memory, mending, reasons, tiff
+from imgsim.images.boxes import Box
 from imgsim.images.files import Found, Refused
 from imgsim.images.opening import open_image
 from imgsim.images.reasons import UnfitError
@@ -36,7 +37,11 @@ DraftSize = Callable[[int, int], tuple[int, int]]
 
 @dataclass(frozen=True)
 class Frame:
-    """Which page of how many a picture is, its size in pixels, and its mode in the file."""
+    """Which page of how many a picture is, its size in pixels, and its mode in the file.
+
+    Of a region, `box` says where on the page it is, `region` which of the file's regions, and
+    `count` how many pictures the file gives, while `pages` says how many pages it has.
+    """
 
     number: int
     count: int
@@ -44,6 +49,9 @@ class Frame:
     height: int
     mode: str
     format: str
+    box: Box | None = None
+    region: int | None = None
+    pages: int | None = None
 
 
 @dataclass(frozen=True)
@@ -254,7 +262,7 @@ def _all_of(file: BinaryIO) -> bytes:
 
 
 def _fit(image: Image.Image, frame: Frame) -> Picture:
-    if _is_blank(image):
+    if is_blank(image):
         raise UnfitError("blank: every pixel is the same")
     return Picture(frame, image)
 
@@ -316,6 +324,7 @@ TURNS = {
 """What turns a picture upright, by its orientation in EXIF and TIFF."""
 
 
-def _is_blank(image: Image.Image) -> bool:
+def is_blank(image: Image.Image) -> bool:
+    """Returns whether every pixel is the same."""
     extrema = np.reshape(image.getextrema(), (-1, 2))
     return bool((extrema[:, 0] == extrema[:, 1]).all())

@@ -6,9 +6,11 @@ import math
 import os
 from dataclasses import dataclass, replace
 
-from imgsim.images import decoding, files
+from imgsim.images import cutting, decoding, files
+from imgsim.images.boxes import Box
 from imgsim.images.decoding import DraftSize, Picture
 from imgsim.images.files import Found, Refused
+from imgsim.images.reasons import UnfitError
 
 GONE = "there is no such file on this machine"
 CHANGED = "changed since it was taken in: run imgsim ingest on it"
@@ -30,14 +32,18 @@ def open_picture(
     content: Content | None = None,
     draft_size: DraftSize | None = None,
     max_megapixels: float = decoding.MAX_MEGAPIXELS,
+    box: Box | None = None,
 ) -> Picture | Refused:
-    """Returns one frame of a file, or why there is none; never raises for a bad file.
+    """Returns one frame of a file, or a region of it, or why there is none.
+
+    It never raises for a bad file.
 
     Args:
         path: as Python's file functions take it.
         content: what is stored of the file. If that is no longer its content, it is refused. What
             was taken in is opened however large it is.
-        draft_size, max_megapixels: as of `decoding.decode`.
+        draft_size, max_megapixels: as of `decoding.decode`; the draft is that of the region.
+        box: the region; the whole frame without one.
     """
     there = files.look_at(path)
     if isinstance(there, Refused):
@@ -47,6 +53,8 @@ def open_picture(
         if refused := _changed(there, content):
             return refused
         max_megapixels = math.inf
+    if box and draft_size:
+        draft_size = cutting.draft_for(box, draft_size)
     pictures = decoding.decode(there, draft_size, max_megapixels, only=frame)
     picture = next(pictures, None)
     if picture is None:
@@ -54,7 +62,12 @@ def open_picture(
     # Another program may have written to it between the two looks.
     if content is not None and files.look_at(path) != there:
         return Refused(path, "read", WHILE_READ, frame, there.size)
-    return picture
+    if box is None or isinstance(picture, Refused):
+        return picture
+    try:
+        return cutting.cut_out(picture, box)
+    except UnfitError as exc:
+        return Refused(path, "decode", str(exc), frame, there.size)
 
 
 def refused_if_changed(path: str, content: Content) -> Refused | None:

@@ -7,7 +7,7 @@ one folder share the work, and what the other has in hand is looked at again at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from imgsim.database.connection import Connection
 from imgsim.database.session import require_session
 from imgsim.database.turns import Shared
 from imgsim.images import files
-from imgsim.images.files import Refused
+from imgsim.images.files import Found, Item, Refused
 from imgsim.ingest.options import Options
 from imgsim.ingest.pipeline import Pipeline
 from imgsim.ingest.planning import FLUSH, Planner, Settled
@@ -54,7 +54,7 @@ def ingest(
     pipeline = Pipeline(images, Locks(shared), writer, chosen, options, on_progress)
     status = "failed"
     try:
-        pipeline.run(files.find(map(Path, roots)))
+        pipeline.run(_wanted(files.find(map(Path, roots)), images, options, pipeline.summary))
         if options.limit is None:
             failures.forget_before_run(connection, run_id, roots)
         if options.pattern is not None:
@@ -90,7 +90,7 @@ def survey(connection: Connection, paths: Iterable[Path], options: Options) -> S
     with ThreadPoolExecutor(options.workers, "hash") as pool:
         names = [model.name for model in chosen]
         planner = Planner(images, Locks(shared), names, pool, summary.timings, change=False)
-        for step in planner.steps(files.find(paths)):
+        for step in planner.steps(_wanted(files.find(paths), images, options, summary)):
             if isinstance(step, Refused):
                 summary.refuse(step)
                 summary.failed += 1
@@ -104,6 +104,18 @@ def survey(connection: Connection, paths: Iterable[Path], options: Options) -> S
     return summary
 
 
+def _wanted(
+    found: Iterable[Item], images: Images, options: Options, summary: Summary
+) -> Iterator[Item]:
+    """Yields what was found, without the pages that have no region where only those are wanted."""
+    cut = images.cut_files() if options.only_regions else None
+    for item in found:
+        if cut is None or not isinstance(item, Found) or item.path in cut:
+            yield item
+        else:
+            summary.without_regions += 1
+
+
 def _arguments(options: Options) -> dict[str, object]:
     return {
         "models": [wanted.name for wanted in options.wanted],
@@ -113,4 +125,5 @@ def _arguments(options: Options) -> dict[str, object]:
         "workers": options.workers,
         "name_pattern": options.pattern or ECCO_NAME,
         "limit": options.limit,
+        "only_regions": options.only_regions,
     }

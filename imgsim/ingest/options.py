@@ -21,3 +21,4 @@ class Options:
     pattern: str | None = None
     max_megapixels: float = decoding.MAX_MEGAPIXELS
     limit: int | None = None
+    only_regions: bool = False

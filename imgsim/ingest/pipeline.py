@@ -194,7 +194,8 @@ class Pipeline:
     def _decode_file(self, work: Work) -> list[Decoded | Refused]:
         wanted = {self._preprocess[name] for name in work.models}
         with self.timings.at_work("decode"):
-            return preparing.frames(work.found, wanted, self._options.max_megapixels)
+            most = self._options.max_megapixels
+            return preparing.frames(work.found, wanted, most, work.cuts, work.sha256)
 
     def _batch(self, pieces: Iterator[Passing]) -> Iterator[list[Piece] | Passing]:
         """Gathers decoded pictures of the same shape; everything else passes by itself."""
@@ -339,7 +340,7 @@ def _record(
     if without:
         reason = f"{', '.join(without)} gave no usable vector (all zero or not finite)"
         return Refused(work.found.path, "embed", reason, frame.number, work.found.size)
-    return Record(work.found, work.sha256, frame, vectors)
+    return Record(work.found, work.sha256, frame, vectors, cuts=work.cuts)
 
 
 def _copy_of(stored: StoredFrame, work: Work) -> Record:

@@ -8,9 +8,11 @@ from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from imgsim.collection.images import Images, StoredFrame
 from imgsim.collection.locks import Locks
+from imgsim.images.boxes import Cut
 from imgsim.images.files import Found, Ignored, Item, Refused, SpeltAlike, digest, path_text
 from imgsim.ingest.summary import PassedOver
 from imgsim.ingest.timings import Timings
@@ -26,7 +28,8 @@ FLUSH = None
 class Work:
     """A file to be embedded with some models, or copied from a twin of the same content.
 
-    `kind` is what the summary counts it as; `first` of its content, it holds that locked.
+    `kind` is what the summary counts it as; `first` of its content, it holds that locked. `cuts`
+    are the regions that are its pictures, in place of the pages they are on.
     """
 
     found: Found
@@ -35,6 +38,7 @@ class Work:
     models: tuple[str, ...]
     twin: tuple[StoredFrame, ...] = ()
     first: bool = False
+    cuts: tuple[Cut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,14 @@ class Settled:
 
     kind: str
     count: int = 1
+
+
+class Known(NamedTuple):
+    """A file with what is stored of it, and the regions of it that shall be pictures."""
+
+    file: Found
+    frames: list[StoredFrame]
+    cuts: tuple[Cut, ...]
 
 
 Step = Work | Settled | PassedOver | Refused | None
@@ -95,7 +107,8 @@ class Planner:
         if work.first:
             self._hashes_in_hand.discard(work.sha256)
             self._locks.unlock_contents([work.sha256])
-        if refused and work.sha256 in self._twins_awaited:
+        # A region may be refused though the file is sound.
+        if refused and not work.cuts and work.sha256 in self._twins_awaited:
             self._unfit[work.sha256] = refused
         self._locks.unlock([work.found.path])
         self._given_out.discard(work)
@@ -123,11 +136,11 @@ class Planner:
         if not self._change:
             yield from self._judge(waiting)
             return
-        mine = self._locks.lock([file.path for file, _ in waiting])
-        self._deferred += [file for file, _ in waiting if file.path not in mine]
+        mine = self._locks.lock([known.file.path for known in waiting])
+        self._deferred += [known.file for known in waiting if known.file.path not in mine]
         try:
             # Another ingest may have stored some of them just before the lock.
-            locked = self._recognise([file for file, _ in waiting if file.path in mine])
+            locked = self._recognise([k.file for k in waiting if k.file.path in mine])
             if len(locked) < len(mine):
                 yield Settled("unchanged", len(mine) - len(locked))
             for step in self._judge(locked):
@@ -138,7 +151,7 @@ class Planner:
         finally:
             self._locks.unlock(mine)
 
-    def _recognise(self, files: Sequence[Found]) -> list[tuple[Found, list[StoredFrame]]]:
+    def _recognise(self, files: Sequence[Found]) -> list[Known]:
         """Returns the files that are not stored just as they are, with what is stored of them."""
         with self._timings.at_work("recognise", len(files)):
             known = self._images.known(files)
@@ -146,25 +159,27 @@ class Planner:
             if not others:
                 return []
             stored = self._images.by_path([file.path for file in others])
-        return [(file, stored.get(file.path, [])) for file in others]
+            cuts = self._images.cuts([file.path for file in others])
+        return [Known(file, stored.get(file.path, []), cuts.get(file.path, ())) for file in others]
 
-    def _judge(self, files: Sequence[tuple[Found, list[StoredFrame]]]) -> Iterator[Step]:
-        hashed: list[tuple[Found, list[StoredFrame], str]] = []
+    def _judge(self, files: Sequence[Known]) -> Iterator[Step]:
+        hashed: list[tuple[Known, str]] = []
         results = self._pool.map(self._content_hash, files)
-        for (file, frames), result in zip(files, results, strict=True):
+        for known, result in zip(files, results, strict=True):
             if isinstance(result, Refused):
                 yield result
             else:
-                hashed.append((file, frames, result))
-        contents = {sha256 for _, _, sha256 in hashed}
+                hashed.append((known, result))
+        contents = {sha256 for _, sha256 in hashed}
         free = contents - self._hashes_in_hand
         mine = self._locks.lock_contents(free) if self._change else free
         try:
             twins = self._whole_files_by_content(contents)
-            for file, frames, sha256 in hashed:
-                others = [twin for twin in twins[sha256] if twin[0].path != path_text(file.path)]
+            for known, sha256 in hashed:
+                path = path_text(known.file.path)
+                others = [twin for twin in twins[sha256] if twin[0].path != path]
                 free_now = sha256 in mine
-                for step in self._judge_one(file, frames, sha256, others, free=free_now):
+                for step in self._judge_one(known, sha256, others, free=free_now):
                     if isinstance(step, Work) and step.first:
                         mine.remove(sha256)  # it is unlocked when it is done
                     yield step
@@ -181,33 +196,40 @@ class Planner:
 
     def _judge_one(
         self,
-        file: Found,
-        frames: list[StoredFrame],
+        known: Known,
         sha256: str,
         twins: list[list[StoredFrame]],
         *,
         free: bool,
     ) -> Iterator[Step]:
-        if _is_whole(frames) and frames[0].sha256 == sha256:
+        file, frames, cuts = known
+        if _is_whole(frames) and frames[0].sha256 == sha256 and _fits(frames, cuts):
             yield self._same_content(file, frames, "unchanged")
             return
-        if not frames:
+        if not frames and not cuts:
             for twin in twins:
                 if self._images.was_moved(twin) and self._move(twin, file):
                     yield self._same_content(file, twin, "moved")
                     return
         # One that this or another ingest is about to replace would have other vectors by then.
+        # Of a file with regions each picture is made anew: another's regions need not be its own.
         complete = next(
-            (t for t in twins if not _lacking(t) and not self._images.was_changed(t)), None
+            (
+                twin
+                for twin in twins
+                if not (cuts or _cuts_of(twin) or _lacking(twin) or self._images.was_changed(twin))
+            ),
+            None,
         )
         if complete:
             kind = "changed" if frames else "duplicate"
             yield Work(file, sha256, kind, self._models, tuple(complete))
-        elif refused := self._unfit.get(sha256):
+        elif not cuts and (refused := self._unfit.get(sha256)):
             yield replace(refused, path=file.path)
         elif sha256 not in self._hashes_in_hand and free:
             self._hashes_in_hand.add(sha256)
-            yield Work(file, sha256, _kind(frames, sha256), self._models, first=True)
+            kind = _kind(frames, sha256, cuts)
+            yield Work(file, sha256, kind, self._models, first=True, cuts=cuts)
         elif self._change:
             self._twins_awaited.add(sha256)
             self._deferred.append(file)
@@ -216,31 +238,47 @@ class Planner:
 
     def _same_content(self, file: Found, frames: list[StoredFrame], kind: str) -> Step:
         if lacking := _lacking(frames):
-            return Work(file, frames[0].sha256, "completed", lacking)
+            return Work(file, frames[0].sha256, "completed", lacking, cuts=_cuts_of(frames))
         if self._change and kind == "unchanged":
             self._images.touch(file)
         return Settled(kind)
 
-    def _content_hash(self, pair: tuple[Found, list[StoredFrame]]) -> str | Refused:
-        file, frames = pair
-        if _is_same_file(file, frames):
-            return frames[0].sha256
+    def _content_hash(self, known: Known) -> str | Refused:
+        if _is_same_file(known.file, known.frames):
+            return known.frames[0].sha256
         with self._timings.at_work("hash"):
-            return digest(file)
+            return digest(known.file)
 
     def _move(self, frames: list[StoredFrame], file: Found) -> bool:
         return not self._change or self._images.move(frames, file)
 
 
-def _kind(frames: list[StoredFrame], sha256: str) -> str:
+def _kind(frames: list[StoredFrame], sha256: str, cuts: Sequence[Cut]) -> str:
     if not frames:
         return "new"
+    if not _fits(frames, cuts):
+        return "changed"
     return "completed" if all(frame.sha256 == sha256 for frame in frames) else "changed"
 
 
 def _is_whole(frames: Sequence[StoredFrame]) -> bool:
     # A run killed between two blocks of a changed file leaves the content of some pages behind.
     return bool(frames) and len(frames) == frames[0].frame.count and _is_one_content(frames)
+
+
+def _cuts_of(frames: Sequence[StoredFrame]) -> tuple[Cut, ...]:
+    """Returns the regions that stored pictures of a file are; none if all are pages."""
+    return tuple(
+        Cut(stored.frame.number, stored.frame.box, stored.frame.region or 0, stored.sha256)
+        for stored in frames
+        if stored.frame.box is not None
+    )
+
+
+def _fits(frames: Sequence[StoredFrame], cuts: Sequence[Cut]) -> bool:
+    """Returns whether the regions stored of a file are those that shall be."""
+    places = {(cut.frame, cut.box) for cut in cuts}
+    return places == {(cut.frame, cut.box) for cut in _cuts_of(frames)}
 
 
 def _is_one_content(frames: Sequence[StoredFrame]) -> bool:

@@ -75,8 +75,9 @@ class PassedOver:
 class Summary:
     """What came of an ingest, in files.
 
-    `pictures` counts the frames that were stored, `ignored` the files that are passed over, and
-    `set_aside` the folders.
+    `pictures` counts the frames that were stored, `ignored` the files that are passed over,
+    `set_aside` the folders, and `without_regions` the pages that are skipped because only regions
+    are wanted.
     """
 
     new: int = 0
@@ -88,6 +89,7 @@ class Summary:
     failed: int = 0
     ignored: int = 0
     set_aside: int = 0
+    without_regions: int = 0
     pictures: int = 0
     passed: PassedOver = field(default_factory=PassedOver)
     reasons: Counter[str] = field(default_factory=Counter)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from imgsim.database.connection import Connection, table
 from imgsim.errors import ImgsimError
+from imgsim.images.boxes import Box, box_of
 from imgsim.images.files import path_text
 from imgsim.images.stored import Content
 from imgsim.networks.models import Model
@@ -23,7 +24,8 @@ BELOW_OWN = 5
 class Illustration:
     """An image and its book; `path` is as stored, `year` None where it is not known.
 
-    `content` is that of the file when it was taken in; None of a file that is not stored.
+    `content` is that of the file when it was taken in; None of a file that is not stored. `box` is
+    the region of the page that it is; None if it is all of it.
     """
 
     image_id: int | None
@@ -33,6 +35,7 @@ class Illustration:
     title: str | None = None
     year: int | None = None
     content: Content | None = None
+    box: Box | None = None
 
     @property
     def book(self) -> str:
@@ -86,7 +89,7 @@ def illustrations(connection: Connection, image_ids: Sequence[int]) -> dict[int,
         connection,
         """
         select i.image_id, i.name, i.path, f.frame, i.ecco_full_title, i.publication_year,
-            f.sha256, f.bytes, f.modified_ns
+            f.x, f.y, f.width, f.height, f.sha256, f.bytes, f.modified_ns
         from imgsim.image_ecco i
         join imgsim.image f using (image_id)
         where i.image_id = any(%(ids)s)
@@ -94,8 +97,11 @@ def illustrations(connection: Connection, image_ids: Sequence[int]) -> dict[int,
         {"ids": list(image_ids)},
     )
     return {
-        image_id: Illustration(image_id, name, path, frame, title, year, Content(*content))
-        for image_id, name, path, frame, title, year, *content in answer.rows
+        image_id: Illustration(
+            *(image_id, name, path, frame, title, year),
+            *(Content(*row[4:]), box_of(*row[:4])),
+        )
+        for image_id, name, path, frame, title, year, *row in answer.rows
     }
 
 

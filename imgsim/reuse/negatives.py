@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from imgsim.database.connection import Connection
 from imgsim.database.turns import committed, share_models, turn
 from imgsim.errors import ImgsimError
+from imgsim.images.boxes import box_of
 from imgsim.images.decoding import Picture
 from imgsim.images.files import path_from_text
 from imgsim.images.grounds import has_dark_ground
@@ -209,11 +210,18 @@ def _opened(connection: Connection, query: Query) -> Picture | None:
         opened = open_picture(query.file.path, draft_size=features.draft_size)
         return opened if isinstance(opened, Picture) else None
     row = connection.execute(
-        "select path, frame, sha256, bytes, modified_ns from imgsim.image where image_id = %s",
+        """
+        select path, frame, x, y, width, height, sha256, bytes, modified_ns
+        from imgsim.image
+        where image_id = %s
+        """,
         [query.image_id],
     ).fetchone()
     if row is None:
         return None
-    path, frame, *content = row
-    opened = open_picture(path_from_text(path), frame, Content(*content), features.draft_size)
+    path, frame, x, y, width, height, *content = row
+    opened = open_picture(
+        *(path_from_text(path), frame, Content(*content), features.draft_size),
+        box=box_of(x, y, width, height),
+    )
     return opened if isinstance(opened, Picture) else None

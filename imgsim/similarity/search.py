@@ -154,7 +154,12 @@ def _query_of_file(connection: Connection, path: str) -> Query:
     if isinstance(file, Refused):
         raise ImgsimError(f"cannot read {path}: {file.reason}", "give another image")
     rows = connection.execute(
-        "select image_id, sha256, bytes, modified_ns from imgsim.image where path = %s",
+        # Whoever names a page means all of it, though only regions of it may be stored.
+        """
+        select image_id, sha256, bytes, modified_ns
+        from imgsim.image
+        where path = %s and x is null
+        """,
         [path_text(path)],
     ).fetchall()
     changed = [bool(refused_if_changed(path, Content(*content))) for _, *content in rows]
@@ -165,7 +170,12 @@ def _query_of_file(connection: Connection, path: str) -> Query:
         raise ImgsimError(f"cannot read {path}: {sha256.reason}", "give another image")
     # Of several files of the same content the first answers for all: their vectors are equal.
     row = connection.execute(
-        "select min(image_id) from imgsim.image where sha256 = %s and frame = 1", [sha256]
+        """
+        select min(image_id)
+        from imgsim.image
+        where sha256 = %s and frame = 1 and x is null
+        """,
+        [sha256],
     ).fetchone()
     stored = row[0] if row else None
     note = CHANGED_SINCE if rows else ""

@@ -182,7 +182,7 @@ def test_every_command_that_writes_csv_can_write_it_safe_and_is_in_the_tests_abo
         if {"csv", "npy"} & set(formats):
             assert "--spreadsheet-safe" in options, name
             writing.add(name)
-    assert writing == known | {"similar", "table list", "model list"}
+    assert writing == known | {"similar", "table list", "model list", "region list"}
 
 
 @pytest.mark.usefixtures("hostile")

@@ -268,6 +268,48 @@ def test_a_definition_comes_after_those_it_needs(monkeypatch: pytest.MonkeyPatch
     ]
 
 
+def test_a_filled_store_of_0010_keeps_its_pictures_and_drops_lists_of_the_older_index(
+    bare: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = migrations.migration_files()
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "migration_files", lambda: every[:10])
+        patch.setattr(migrations, "repeatable_files", list)
+        migrations.apply(bare)
+    bare.execute(OLD_STORE.encode())
+    migrations.apply(bare)
+    places = bare.execute("select path, frame, x, y, width from imgsim.image order by image_id")
+    assert places.fetchall() == [("/a.tif", 1, None, None, 10), ("/a.tif", 2, None, None, 20)]
+    lists = bare.execute("select model_id from imgsim.neighbour_list order by model_id")
+    assert lists.fetchall() == [(1,)]
+    states = bare.execute("select model_id from imgsim.neighbour_state order by model_id")
+    assert states.fetchall() == [(1,)]
+    with pytest.raises(psycopg.errors.UniqueViolation, match="image_place"):
+        bare.execute("update imgsim.image set frame = 1")
+
+
+OLD_STORE = """
+    insert into imgsim.image
+        (image_id, name, path, frame, frames, sha256, bytes, modified_ns, width, height, mode,
+            format)
+    values
+        (1, 'a#1', '/a.tif', 1, 2, 's', 1, 1, 10, 10, 'L', 'TIFF'),
+        (2, 'a#2', '/a.tif', 2, 2, 's', 1, 1, 20, 20, 'L', 'TIFF');
+    insert into imgsim.model
+        (model_id, name, architecture, dimension, weights, weights_sha256, preprocess,
+            embedding_table)
+    values
+        (1, 'exact', 'a', 8, 'w', 's', 'fit', 'embedding_exact'),
+        (2, 'index', 'a', 8, 'w', 's', 'fit', 'embedding_index');
+    create table imgsim.embedding_exact (image_id bigint, embedding public.halfvec(8));
+    create table imgsim.embedding_index (image_id bigint, embedding public.halfvec(8));
+    insert into imgsim.neighbour_state (model_id, k, images, revision, recall)
+    values (1, 1, 2, 0, null), (2, 1, 2, 0, 0.99);
+    insert into imgsim.neighbour_list (model_id, image_id, other_ids, similarities)
+    values (1, 1, '{2}', '{0.5}'), (2, 1, '{2}', '{0.5}');
+"""
+
+
 def opening(file: SqlFile) -> list[str]:
     """The lines of a file's first comment, without the dashes."""
     comment = itertools.takewhile(lambda line: line.startswith("--"), file.text.splitlines())
@@ -293,7 +335,8 @@ def test_every_definition_begins_with_a_comment_and_its_examples_run(
     connection.execute("select imgsim.add_model('convnext_tiny', 'none', 8, 'none', 'none', 'fit')")
     for example in examples(file):
         assert "imgsim." in example
-        connection.execute(example.encode())
+        # The networks of the study stand for imgsim's own two, which the small store does not have.
+        connection.execute(re.sub("[-_]print(?=['\\s])", "", example).encode())
 
 
 def test_every_role_finds_the_types_of_pgvector(settings: Settings) -> None:

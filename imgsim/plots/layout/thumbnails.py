@@ -37,7 +37,9 @@ def read_sized(illustration: Illustration, longest: float) -> Picture | str:
 def read_whole(illustration: Illustration, draft_size: DraftSize | None = None) -> Picture | str:
     """Returns the picture of an illustration as large as it is, or why there is none."""
     path = path_from_text(illustration.path)
-    picture = open_picture(path, illustration.frame, illustration.content, draft_size)
+    picture = open_picture(
+        *(path, illustration.frame, illustration.content, draft_size), box=illustration.box
+    )
     return picture.reason if isinstance(picture, Refused) else picture
 
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from imgsim.database.connection import Connection
 from imgsim.database.turns import committed, share_models
+from imgsim.images.boxes import Box, box_of
 from imgsim.images.decoding import Picture
 from imgsim.images.files import Found, Refused, path_from_text
 from imgsim.images.grounds import has_dark_ground
@@ -54,6 +55,7 @@ class _Wanted:
     path: str
     frame: int
     content: Content
+    box: Box | None = None
 
     @property
     def sha256(self) -> str:
@@ -66,7 +68,8 @@ def find(
     """Finds the features of images that have none yet; returns which cannot be read, and why."""
     rows = connection.execute(
         """
-        select i.image_id, i.path, i.frame, f.image_id is null, i.sha256, i.bytes, i.modified_ns
+        select i.image_id, i.path, i.frame, f.image_id is null, i.x, i.y, i.width, i.height,
+            i.sha256, i.bytes, i.modified_ns
         from imgsim.image i
         left join imgsim.local_feature f on f.image_id = i.image_id and f.version = %s
         where i.image_id = any(%s)
@@ -75,8 +78,8 @@ def find(
         [features.VERSION, list(ids)],
     ).fetchall()
     every = [
-        (_Wanted(image_id, path, frame, Content(*content)), without)
-        for image_id, path, frame, without, *content in rows
+        (_Wanted(image_id, path, frame, Content(*row[4:]), box_of(*row[:4])), without)
+        for image_id, path, frame, without, *row in rows
     ]
     # Features may be there of a content that the file no longer has.
     unreadable = dict(_changed([wanted for wanted, without in every if not without]))
@@ -108,7 +111,7 @@ class _Seen:
 
 def _seen_in(wanted: _Wanted) -> _Seen | str:
     path = path_from_text(wanted.path)
-    picture = open_picture(path, wanted.frame, wanted.content, features.draft_size)
+    picture = open_picture(path, wanted.frame, wanted.content, features.draft_size, box=wanted.box)
     if isinstance(picture, Refused):
         return picture.reason
     found = features.find(picture.image, (picture.frame.width, picture.frame.height))

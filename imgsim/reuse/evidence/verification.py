@@ -253,6 +253,7 @@ def _equal(connection: Connection, block: Sequence[Pair]) -> dict[Pair, Judgemen
         join imgsim.image i on i.image_id = w.image_id
         join imgsim.image o on o.image_id = w.other_id
         where i.sha256 = o.sha256 and i.frame = o.frame
+            and (i.x, i.y, i.width, i.height) is not distinct from (o.x, o.y, o.width, o.height)
         """,
         [[pair.image_id for pair in block], [pair.other_id for pair in block]],
     )

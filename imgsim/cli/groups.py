@@ -10,6 +10,7 @@ from imgsim.cli import onward
 from imgsim.cli.arguments import Similarity
 from imgsim.cli.output import say, warn
 from imgsim.cli.place import Place, pass_place
+from imgsim.settings import NEIGHBOURS
 from imgsim.wording import counted
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def group(place: Place, least: float, tightness: float, parts: bool) -> None:
 
     with place.connect() as connection:
         built = groups.build(connection, least=least, tightness=tightness, parts=parts)
+        warn_of_half(connection)
     onward.then("group", **({"group": built.largest} if built.groups else {}))
     if not built.groups:
         onward.then("")
@@ -66,9 +68,21 @@ def group(place: Place, least: float, tightness: float, parts: bool) -> None:
     _tell_what_was_passed_over(built)
 
 
+def warn_of_half(connection: Connection) -> None:
+    """Warns that what is said of the evidence is not yet all: a verification was interrupted."""
+    from imgsim.reuse.evidence import verification
+
+    verified, candidates = verification.share(connection, NEIGHBOURS)
+    if verified < candidates:
+        pairs = f"{verified:,} of {counted(candidates, 'pair')} of like pictures"
+        warn(f"only {pairs} are verified; go on with: imgsim verify")
+
+
 def warn_of_older(connection: Connection) -> None:
-    """Warns of what has changed since the groups were built."""
+    """Warns of what has changed since the groups were built, and of pairs not verified yet."""
     from imgsim.reuse import groups
+
+    warn_of_half(connection)
 
     status = groups.status(connection)
     since = (

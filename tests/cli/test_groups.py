@@ -14,6 +14,7 @@ from imgsim.database.connection import Connection
 from tests.conftest import Answer
 from tests.formats import assert_valid_xml, checked_package, query, read_csv
 from tests.reuse import A, B, C, D, add_book, add_images, chain, judge, verify
+from tests.vectors import clustered, store
 
 Imgsim = Callable[..., Answer]
 
@@ -205,3 +206,18 @@ def test_exports_count_their_rows_and_list_pictures_without_a_book(
         "the bibliography has no such ecco_id",
         "the image has no ecco_id",
     }
+
+
+def test_what_rests_on_half_of_the_evidence_says_so(imgsim: Imgsim, connection: Connection) -> None:
+    store(connection, "resnet50", clustered(20, 16))
+    assert imgsim("neighbours").code == 0
+    pairs = connection.execute("select * from imgsim.candidates()").fetchall()
+    verify(connection, *pairs[0], 0.95)
+    half = f"note: only 1 of {len(pairs)} pairs of like pictures are verified; go on with: imgsim"
+    asked = (("group",), ("report", "groups"), ("report", "reuse"), ("report", "evidence"))
+    for words in asked:
+        assert half in imgsim(*words).err
+    for pair in pairs[1:]:
+        verify(connection, *pair, 0.95)
+    for words in asked:
+        assert "only " not in imgsim(*words).err

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgsim.cli.arguments import Similarity, report_options
-from imgsim.cli.groups import warn_of_older
+from imgsim.cli.groups import warn_of_half, warn_of_older
 from imgsim.cli.metadata import SOME_REFUSED, table_file
 from imgsim.cli.output import say, show_tally, warn
 from imgsim.cli.place import Place, pass_place
@@ -35,7 +35,10 @@ def evidence(place: Place, /, **given: Any) -> None:
     """
 
     def title(connection: Connection, answer: Table) -> str:
-        return "" if answer.rows else "no pair has been verified yet: imgsim verify"
+        if not answer.rows:
+            return "no pair has been verified yet: imgsim verify"
+        warn_of_half(connection)
+        return ""
 
     deliver_report(place, "evidence", given, title=title, computes=False)
 

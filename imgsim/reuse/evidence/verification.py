@@ -126,6 +126,15 @@ def candidates(connection: Connection, k: int) -> list[Pair]:
     return [Pair(*row) for row in rows]
 
 
+def share(connection: Connection, k: int) -> tuple[int, int]:
+    """Returns how many of the candidates are verified, and how many candidates there are."""
+    row = connection.execute(
+        "select verified, candidates from imgsim.verification_status(%s)", [k]
+    ).fetchone()
+    assert row
+    return row
+
+
 def kept(connection: Connection, pair: Pair) -> Judgement:
     """What is stored of a pair that was verified, without the inliers themselves.
 

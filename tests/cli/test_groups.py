@@ -212,12 +212,12 @@ def test_what_rests_on_half_of_the_evidence_says_so(imgsim: Imgsim, connection: 
     store(connection, "resnet50", clustered(20, 16))
     assert imgsim("neighbours").code == 0
     pairs = connection.execute("select * from imgsim.candidates()").fetchall()
-    verify(connection, *pairs[0], 0.95)
+    verify(connection, pairs[0][0], pairs[0][1], 0.95)
     half = f"note: only 1 of {len(pairs)} pairs of like pictures are verified; go on with: imgsim"
     asked = (("group",), ("report", "groups"), ("report", "reuse"), ("report", "evidence"))
     for words in asked:
         assert half in imgsim(*words).err
-    for pair in pairs[1:]:
-        verify(connection, *pair, 0.95)
+    for one, other in pairs[1:]:
+        verify(connection, one, other, 0.95)
     for words in asked:
         assert "only " not in imgsim(*words).err

@@ -7,6 +7,7 @@ are given. So no statements are prepared behind a pooler, and commands that need
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from psycopg.pq import TransactionStatus
 
 from imgsim.database import addresses
 from imgsim.errors import DatabaseError
+
+logger = logging.getLogger("imgsim")
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -51,13 +54,38 @@ def without_prepared_statements(connection: Connection) -> None:
 def settle(connection: Connection) -> None:
     """Sets what imgsim's statements rely on, whatever the environment or the role sets.
 
-    Not behind a pooler: there a setting stays on a connection that others are given.
+    Not behind a pooler: there a setting stays on a connection that others are given, and each
+    statement is a transaction of its own, which `set local` does not outlast. What is set otherwise
+    there is said.
     """
     if connection.prepare_threshold is None:
+        _tell_of_others(connection)
         return
     calls = ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(SETTINGS))
     values = [part for setting in SETTINGS.items() for part in setting]
     connection.execute(f"select {calls}".encode(), values, prepare=False)
+
+
+def _tell_of_others(connection: Connection) -> None:
+    """Says which settings are not those that imgsim's statements were written for."""
+    # Nobody's path is pg_catalog alone. Who may create on it is what `imgsim doctor` looks at.
+    wanted = {name: value for name, value in SETTINGS.items() if name != "search_path"}
+    calls = ", ".join(["pg_catalog.current_setting(%s)"] * len(wanted))
+    found = connection.execute(f"select {calls}".encode(), list(wanted)).fetchone() or ()
+    rows = [
+        (name, each, value)
+        for (name, value), each in zip(wanted.items(), found, strict=True)
+        if each != value
+    ]
+    if rows:
+        others = ", ".join(f"{name} is {each!r}, not {value!r}" for name, each, value in rows)
+        steps = "; ".join(f"alter role {connection.info.user} reset {name}" for name, _, _ in rows)
+        logger.warning(
+            "through this connection pooler imgsim cannot make its own settings, and these may "
+            "change what is answered: %s; next: %s, or connect to the server itself",
+            others,
+            steps,
+        )
 
 
 class CallersPath:

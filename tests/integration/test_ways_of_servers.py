@@ -490,6 +490,24 @@ def test_behind_a_pooler_in_transaction_mode_questions_are_answered(
             assert opened.execute("select %s::int", [7]).fetchone() == (7,)
 
 
+def test_behind_a_pooler_in_transaction_mode_settings_that_change_answers_are_said(
+    anywhere: Callable[..., Answer], store: str, pooler: Callable[[str, str], str]
+) -> None:
+    through = pooler(store, "transaction")
+    assert "pooler" not in anywhere("--database", through, "report", "failures").err
+    with open_at(store) as opened:
+        opened.execute("alter role current_user set extra_float_digits = -3")
+    try:
+        said = " ".join(
+            anywhere("--database", pooler(store, "transaction"), "report", "failures").err.split()
+        )
+    finally:
+        with open_at(store) as opened:
+            opened.execute("alter role current_user reset extra_float_digits")
+    assert "extra_float_digits is '-3', not '1'" in said
+    assert "datestyle" not in said.lower()
+
+
 def test_behind_a_pooler_in_transaction_mode_nothing_takes_a_lock_that_stays(
     anywhere: Callable[..., Answer],
     store: str,

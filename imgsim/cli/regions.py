@@ -11,7 +11,7 @@ from imgsim.cli import onward
 from imgsim.cli.arguments import FilePath, format_option
 from imgsim.cli.helping import Commands
 from imgsim.cli.metadata import SOME_REFUSED, table_file
-from imgsim.cli.output import say, say_count, show, show_tally
+from imgsim.cli.output import say, say_count, show, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.wording import counted
 
@@ -40,7 +40,7 @@ def load(
     A table has the columns page, x, y, width, height (or left, top, right, bottom), in pixels of
     the page as it is shown upright, and perhaps frame, score, kind and state. Accepted regions are
     pictures of their own from the next imgsim ingest of their pages on, named PAGE_N. Exit code: 3
-    if rows could not be used.
+    if rows could not be used, or there were none.
     """
     from imgsim.pages import regions
     from imgsim.reuse import verdicts
@@ -51,7 +51,7 @@ def load(
         for file in files:
             loaded = regions.load(connection, file, pages, who, accept=accept)
             _report(file, loaded)
-            refused += loaded.refused
+            refused += loaded.refused + loaded.is_blank
             accepted += loaded.states["accepted"]
     onward.then("region load, accepted" if accepted else "region load")
     return SOME_REFUSED if refused else 0
@@ -66,7 +66,9 @@ def _report(file: Path, loaded: Loaded) -> None:
         say(f"{'':>10}of these {states}")
     show_tally(loaded.scaled)
     for tally in (loaded.elsewhere, loaded.outside, loaded.unusable):
-        show_tally(tally, loud=True)
+        show_tally(tally, loud=True, few=len(tally.examples))
+    if loaded.is_blank:
+        warn("no region is in this file")
 
 
 def _decision(name: str, state: str, words: str) -> click.Command:

@@ -15,7 +15,7 @@ from imgsim.errors import ImgsimError
 from imgsim.formats import reading
 from imgsim.formats.tallies import Tally
 from imgsim.pages import iiif_regions, xml_regions
-from imgsim.pages.rows import Row, Unusable, number
+from imgsim.pages.rows import Row, Unusable, number, whole
 
 HEADINGS = {
     "page": ("path", "file", "page", "image", "filename", "file_name"),
@@ -51,7 +51,8 @@ def read(path: Path) -> RegionFile:
     """
     try:
         with path.open("rb") as file:
-            start = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
+            # Zeros too: in UTF-16 each character of a tag has one beside it.
+            start = file.read(512).replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     except OSError as exc:
         raise ImgsimError(f"cannot read {path}: {exc.strerror}", "give a file to read") from exc
     if start.startswith(b"<"):
@@ -121,7 +122,7 @@ def _row(cells: dict[str, str | None], where: str, sized: bool) -> Row:
     frame, score = cells.get("frame"), cells.get("score")
     return Row(
         *(where, page, x, y, width, height),
-        frame=int(number(frame, "frame")) if frame else 1,
+        frame=whole(frame, "frame") if frame else 1,
         score=number(score, "score") if score else None,
         kind=cells.get("kind"),
         state=state or None,

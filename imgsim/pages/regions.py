@@ -71,6 +71,11 @@ class Loaded:
     unusable: Tally = tally("row", "skipped: cannot be read")
 
     @property
+    def is_blank(self) -> bool:
+        """Returns whether the file held no region at all."""
+        return not (self.new or self.known or self.refused)
+
+    @property
     def refused(self) -> int:
         """Returns how many rows were not taken."""
         return self.elsewhere.count + self.outside.count + self.unusable.count

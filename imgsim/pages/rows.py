@@ -54,3 +54,15 @@ def number(value: object, what: str) -> float:
         shown = "missing" if value is None else repr(value)
         raise ValueError(f"{what} is not a number: {shown}")
     return found
+
+
+def whole(value: object, what: str) -> int:
+    """Returns a whole number.
+
+    Raises:
+        ValueError: it is none; the message says so.
+    """
+    found = number(value, what)
+    if found != int(found):
+        raise ValueError(f"{what} is not a whole number: {value!r}")
+    return int(found)

@@ -222,6 +222,9 @@ def test_boxes_that_are_not_on_their_page_and_pages_that_are_not_there_are_told(
     lines = ["page,left,top,right,bottom,kind"]
     lines += ["other.png,60,50,300,386,picture", "other.png,60,50,900,386,picture"]
     lines += ["nowhere.png,1,1,9,9,picture", "other.png,60,,300,386,picture"]
+    (scans / "none.csv").write_text(lines[0])
+    none = imgsim("region", "load", scans / "none.csv", "--by", "me")
+    assert (none.code, "no region is in this file" in none.err) == (3, True)
     lines += ["other.png,90,90,20,20,picture", "other.png,60,50,300", "other,60,480,300,816,"]
     file.write_text("\n".join(lines))
     said = imgsim("region", "load", file, "--by", "me")
@@ -296,6 +299,10 @@ def test_every_format_gives_the_same_boxes(
     said = imgsim("region", "load", scans / name, "--by", "me")
     assert said.code == 0
     assert kind in said.err
+    (scans / name).write_text(text, "utf-16" if name.endswith(".xml") else None)
+    assert "2 regions known" in imgsim("region", "load", scans / name, "--by", "me").err or (
+        kind == "JSON"
+    )
     found = connection.execute("select x, y, width, height, number from imgsim.region order by y")
     expected = [(60, 50, 240, 336, 0), (60, 480, 240, 336, 1)]
     assert found.fetchall() == (expected[:1] if kind == "JSON" else expected)

@@ -23,6 +23,7 @@ from imgsim.cli import (
     regions,
     reports,
     similar,
+    status,
     tables,
     verdicts,
     verify,
@@ -81,6 +82,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         tables.table,
     ),
     "Look": (
+        status.status,
         similar.similar,
         neighbours.neighbours,
         pairs.pairs,

@@ -11,10 +11,14 @@ from imgsim.wording import counted
 
 @dataclass(frozen=True)
 class Holdings:
-    """How many pictures, books (that have pictures), verified pairs, groups and verdicts."""
+    """How many pictures, verified pairs, groups and verdicts; and books.
+
+    `books` are those that pictures name, `described` those of them that the bibliography has.
+    """
 
     images: int
     books: int
+    described: int
     models: tuple[str, ...]
     verified: int
     groups: int
@@ -23,7 +27,7 @@ class Holdings:
     def __str__(self) -> str:
         """Returns these in words; what there is none of is not mentioned.
 
-        >>> str(Holdings(687, 8, ("resnet18-print",), 3120, 37, 0))
+        >>> str(Holdings(687, 8, 8, ("resnet18-print",), 3120, 37, 0))
         '687 pictures of 8 books, model resnet18-print, 3,120 pairs verified, 37 groups'
         """
         if not self.images:
@@ -47,12 +51,17 @@ def held(connection: Connection) -> Holdings:
         select
             (select count(*) from imgsim.image),
             (select count(distinct i.ecco_id) from imgsim.image i),
+            (
+                select count(*)
+                from imgsim.ecco_document d
+                where exists (select from imgsim.image i where i.ecco_id = d.ecco_id)
+            ),
             (select count(*) from imgsim.verification),
             (select count(*) from imgsim.group_state),
             (select count(*) from imgsim.verdict_current)
         """
     ).fetchone()
     assert row
-    images, books, verified, groups, verdicts = row
+    images, books, described, verified, groups, verdicts = row
     names = tuple(model.name for model in models.stored(connection))
-    return Holdings(images, books, names, verified, groups, verdicts)
+    return Holdings(images, books, described, names, verified, groups, verdicts)

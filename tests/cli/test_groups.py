@@ -221,3 +221,36 @@ def test_what_rests_on_half_of_the_evidence_says_so(imgsim: Imgsim, connection: 
         verify(connection, one, other, 0.95)
     for words in asked:
         assert "only " not in imgsim(*words).err
+
+
+def test_status_says_how_far_the_work_is_and_what_comes_next(
+    imgsim: Imgsim, connection: Connection
+) -> None:
+    def told() -> tuple[dict[str, str], str]:
+        answer = imgsim("status")
+        assert answer.code == 0
+        lines = (line.split(maxsplit=1) for line in answer.out.splitlines())
+        return dict(lines), " ".join(answer.err.split()) + " "
+
+    assert told()[1].startswith("no pictures yet next: imgsim --database URL ingest FOLDER ")
+    store(connection, "resnet50", clustered(20, 16))
+    assert imgsim("neighbours").code == 0
+    lines, following = told()
+    pairs = connection.execute("select * from imgsim.candidates()").fetchall()
+    assert lines["pictures"] == "20"
+    assert lines["network"] == "resnet50"
+    assert lines["verified"] == f"0 of {len(pairs)} pairs of like pictures"
+    assert "database URL verify " in following
+    for one, other in pairs:
+        verify(connection, one, other, 0.95)
+    lines, following = told()
+    assert lines["verified"] == f"all {len(pairs)} pairs of like pictures"
+    assert "database URL group " in following
+    assert imgsim("group").code == 0
+    lines, following = told()
+    assert lines["groups"] == "1"
+    assert "metadata load FILE" in following
+    add_book(connection, "0000000001")
+    lines, following = told()
+    assert ", 1 of them described" in lines["books"]
+    assert "report groups" in following

@@ -96,7 +96,7 @@ def test_no_command_that_does_not_embed_imports_torch(
     for seed, name in enumerate(PICTURES):
         plates.draw(seed, (80, 100)).save(tmp_path / name)
     (tmp_path / "metadata.csv").write_text("ecco_id,publication_year\n0000000001,1752\n")
-    (tmp_path / "links.csv").write_text("file,ecco_id\n1,0000000002\n")
+    (tmp_path / "links.csv").write_text("file,ecco_id\n1,0000000001\n")
     names = [
         name
         for name in leaves(root)

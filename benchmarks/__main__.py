@@ -18,7 +18,7 @@ NAMES = (
         "overlap",
         "pairs",
     ),
-    *("retrieval", "similar", "start", "thresholds", "unchanged"),
+    *("cutting", "retrieval", "similar", "start", "thresholds", "unchanged"),
 )
 
 

@@ -8,6 +8,7 @@ import click
 
 from imgsim.cli import (
     completion,
+    cutting,
     database,
     demo,
     doctor,
@@ -77,6 +78,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Take pictures and books in": (
         demo.demo,
         images.ingest,
+        cutting.cut,
         regions.region,
         metadata.metadata,
         tables.table,

@@ -82,15 +82,19 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class _Page:
+class Page:
+    """The file of pages: its path, its checksum, and width and height of each page."""
+
     path: str
     sha256: str
     sizes: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
-class _Region:
-    page: _Page
+class Region:
+    """A region that is to be stored: its page, what is said of it, and its box in pixels."""
+
+    page: Page
     row: Row
     box: Box
 
@@ -117,16 +121,14 @@ def load(
     found = list(_placed(read.rows, pages, loaded))
     for start in range(0, len(found), COMMITTED):
         block = found[start : start + COMMITTED]
-        for state, is_new in committed(
-            connection, partial(_store, connection, block, read.kind, by, accept)
-        ):
+        for state, is_new in store(connection, block, read.kind, by, accept=accept):
             loaded.states[state] += 1
             loaded.new += is_new
             loaded.known += not is_new
     return loaded
 
 
-def _placed(rows: Sequence[Row | Unusable], pages: _Pages, loaded: Loaded) -> Iterator[_Region]:
+def _placed(rows: Sequence[Row | Unusable], pages: _Pages, loaded: Loaded) -> Iterator[Region]:
     for row in rows:
         if isinstance(row, Unusable):
             loaded.unusable.add(f"{row.where}: {row.reason}")
@@ -137,7 +139,7 @@ def _placed(rows: Sequence[Row | Unusable], pages: _Pages, loaded: Loaded) -> It
         elif row.frame > len(page.sizes) or row.frame < 1:
             loaded.elsewhere.add(f"{row.where}: {row.page} has no page {row.frame}")
         elif box := _box(row, page.sizes[row.frame - 1], loaded):
-            yield _Region(page, row, box)
+            yield Region(page, row, box)
 
 
 def _box(row: Row, size: tuple[int, int], loaded: Loaded) -> Box | None:
@@ -174,10 +176,10 @@ class _Pages:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._folders = Folders()
-        self._seen: dict[str, _Page | str] = {}
+        self._seen: dict[str, Page | str] = {}
         self._by_stem: dict[str, list[str]] | None = None
 
-    def named(self, name: str) -> _Page | str:
+    def named(self, name: str) -> Page | str:
         """Returns the page of that name, or why there is none."""
         if name not in self._seen:
             path, why_not = self._find(name.replace("\\", "/"))
@@ -206,37 +208,52 @@ class _Pages:
             return "", f"{len(alike)} files of {self._folder} are called so"
         return "", f"not in {self._folder}"
 
-    def _looked_at(self, path: str) -> _Page | str:
+    def _looked_at(self, path: str) -> Page | str:
         found = files.look_at(path)
         if isinstance(found, Refused):
             return found.reason
         sizes, sha256 = page_sizes(found), files.digest(found)
         if isinstance(sizes, Refused):
             return sizes.reason
-        return sha256.reason if isinstance(sha256, Refused) else _Page(path, sha256, tuple(sizes))
+        return sha256.reason if isinstance(sha256, Refused) else Page(path, sha256, tuple(sizes))
+
+
+def store(
+    connection: Connection,
+    regions: Sequence[Region],
+    method: str,
+    by: str,
+    *,
+    accept: bool = False,
+    version: str | None = None,
+) -> list[tuple[str, bool]]:
+    """Stores regions in one transaction; returns the state of each, and whether it is new."""
+    return committed(connection, partial(_store, connection, regions, method, version, by, accept))
 
 
 def _store(
     connection: Connection,
-    block: Sequence[_Region],
+    regions: Sequence[Region],
     method: str,
+    version: str | None,
     by: str,
     accept: bool,
 ) -> list[tuple[str, bool]]:
-    """Stores regions; returns the state of each, and whether it is new."""
     stored = []
     # One at a time: two loads would give two regions of a page the same number.
     connection.execute("select pg_advisory_xact_lock(hashtext('imgsim.region'), 0)")
-    for region in block:
+    for region in regions:
         state = region.row.state or ("accepted" if accept else None)
         row = connection.execute(
             """
             insert into imgsim.region as g (
-                path, frame, x, y, width, height, number, sha256, score, kind, state, by, method
+                path, frame, x, y, width, height, number, sha256, score, kind, state, by, method,
+                version
             )
             select %(path)s, %(frame)s, %(x)s, %(y)s, %(width)s, %(height)s,
                 coalesce((select max(number) + 1 from imgsim.region where path = %(path)s), 0),
-                %(sha256)s, %(score)s, %(kind)s, coalesce(%(state)s, 'proposed'), %(by)s, %(method)s
+                %(sha256)s, %(score)s, %(kind)s, coalesce(%(state)s, 'proposed'), %(by)s,
+                %(method)s, %(version)s
             on conflict (
                 path, frame,
                 hashtextextended(
@@ -258,6 +275,7 @@ def _store(
                 "state": state,
                 "by": by,
                 "method": method,
+                "version": version,
             },
         ).fetchone()
         assert row

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
+from benchmarks.cutting import overlap
 from imgsim.database.connection import Connection
 from imgsim.demo import plates
 from imgsim.images.boxes import Box
@@ -18,6 +19,8 @@ from imgsim.images.files import Found, look_at
 from imgsim.images.sizes import page_sizes
 from imgsim.images.stored import open_picture
 from tests.conftest import Answer
+from tests.unit.test_finding import CUT
+from tests.unit.test_finding import page as typed
 
 Imgsim = Callable[..., Answer]
 FAST = ("--model", "shufflenet_v2_x0_5", "--weights", "untrained")
@@ -306,6 +309,29 @@ def test_every_format_gives_the_same_boxes(
     found = connection.execute("select x, y, width, height, number from imgsim.region order by y")
     expected = [(60, 50, 240, 336, 0), (60, 480, 240, 336, 1)]
     assert found.fetchall() == (expected[:1] if kind == "JSON" else expected)
+
+
+def test_pictures_found_on_pages_are_proposed_and_a_second_look_keeps_what_was_decided(
+    imgsim: Imgsim, scans: Path, connection: Connection
+) -> None:
+    folder = scans.parent / "book"
+    folder.mkdir()
+    typed(cut=CUT).save(folder / "one.png")
+    typed(cut=None).save(folder / "two.png")
+    (folder / "bad.png").write_bytes(b"no picture")
+    first = imgsim("cut", folder, "--by", "me")
+    assert first.code == 3
+    assert "2 pages, 1 without a picture" in first.err
+    assert "1 region new" in first.err
+    assert "cannot read" in first.err
+    (folder / "bad.png").unlink()
+    state = "select frame, x, y, width, height, state, method, version from imgsim.region"
+    ((frame, *box, decided, method, version),) = connection.execute(state).fetchall()
+    assert overlap(Box(*box), CUT) > 0.75
+    assert (frame, decided, method, version) == (1, "proposed", "imgsim cut", "1")
+    assert imgsim("region", "reject", "one_0", "--by", "me").code == 0
+    assert "1 region known already" in imgsim("cut", folder, "--by", "me").err
+    assert connection.execute(state).fetchall()[0][5] == "rejected"
 
 
 def test_files_that_hold_no_regions_are_named_for_what_they_are(

@@ -168,7 +168,7 @@ def _tell_of_negatives(connection: Connection) -> None:
 
     chosen = models.stored(connection)
     try:
-        found = negatives.find_all(connection, chosen[0], progress_line("looking for:"))
+        found = negatives.find_all(connection, chosen[0], progress_line("looking for"))
     except ImgsimError as exc:
         warn(f"cannot look for negatives: {exc}")
         return

@@ -33,7 +33,7 @@ from imgsim.work import in_parallel
 
 SAME, PART = "same block", "same block in part"
 RELATIONS = (SAME, PART, "copy", "undecided", "unrelated")
-SETTINGS = 40
+SETTINGS = 60
 Z = 1.96
 
 

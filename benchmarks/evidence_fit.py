@@ -1,6 +1,6 @@
 """Fits anew what `imgsim verify` judges by, families of designs left out in turn, and the bank.
 
-Three numbers in `imgsim/reuse/evidence/judgement.py` tell one design, the DESIGN_ ones: they are
+Three numbers in `imgsim/reuse/evidence/ways.py` tell one design, the DESIGN_ ones: they are
 fitted on copies, and on near neighbours that are none. Two tell lines of one block: the slope, and
 by how much more or less must agree than LINES_WANTED says. How well a probability then means what
 it says is told on families that were left out. With --bank the bank of cells is made anew, from
@@ -21,7 +21,7 @@ from benchmarks import evidence_peers, labelled, measure
 from benchmarks.evidence import interval
 from benchmarks.labelled import CHAPBOOKS, CURTIS, Prints
 from benchmarks.retrieval import PRINTS
-from imgsim.reuse.evidence import judgement, middle_layer
+from imgsim.reuse.evidence import middle_layer, ways
 from imgsim.work import in_parallel
 
 if TYPE_CHECKING:
@@ -118,9 +118,9 @@ def _lines(prints: Prints, pairs: Sequence[Pair]) -> Array:
     return np.array([(way.beyond_wanted,) for way in _ways(prints, pairs)])
 
 
-def _ways(prints: Prints, pairs: Sequence[Pair]) -> list[judgement.Way]:
+def _ways(prints: Prints, pairs: Sequence[Pair]) -> list[ways.Way]:
     tasks = [(prints.features(one), prints.features(other)) for one, other in pairs]
-    return list(in_parallel(lambda task: judgement.better_way(*task), tasks))
+    return list(in_parallel(lambda task: ways.better_way(*task), tasks))
 
 
 def _fit(

@@ -48,10 +48,7 @@ def test_the_demo_finds_what_was_printed_again_without_a_network(reachable_folde
         assert [name for name, _, _ in found] == ["resnet18-print", "resnet50-print"]
         for _, right, of in found:
             assert int(right) >= 0.9 * int(of) > 20
-        # One drawn plate of the 24 repeats itself, and its impressions are undecided therefore.
-        groups = re.search(r"(\d+) groups of re-use", done.stdout)
-        assert groups is not None
-        assert int(groups[1]) in (23, 24)
+        assert "24 groups of re-use" in done.stdout
         asked = run(home, "--store", "demo", "report", "overlap", "-k", "10")
         assert "resnet18-print and resnet50-print" in asked.stderr
     finally:

@@ -56,6 +56,10 @@ ARGUMENTS = {
     "export embeddings": ["-o", "embeddings.parquet"],
     "metadata load": ["metadata.csv"],
     "metadata link": ["links.csv", "--file-column", "file", "--ecco-id-column", "ecco_id"],
+    "cut": ["."],
+    "region load": ["regions.csv", "--accept"],
+    "region accept": ["."],
+    "region reject": ["."],
     "table load": ["links.csv", "--name", "links", "--key", "file"],
     "model remove": ["resnet18", "--yes"],
 }
@@ -96,14 +100,15 @@ def test_no_command_that_does_not_embed_imports_torch(
     for seed, name in enumerate(PICTURES):
         plates.draw(seed, (80, 100)).save(tmp_path / name)
     (tmp_path / "metadata.csv").write_text("ecco_id,publication_year\n0000000001,1752\n")
+    (tmp_path / "regions.csv").write_text(f"page,x,y,width,height\n{PICTURES[0]},5,5,40,40\n")
     (tmp_path / "links.csv").write_text("file,ecco_id\n1,0000000001\n")
     names = [
         name
         for name in leaves(root)
         if name not in ABOUT_NETWORKS | ASKS_A_NETWORK | TELLS_TORCHS_VERSION | OWN_SERVER
     ]
-    # What removes comes last.
-    names.sort(key=lambda name: name in ("model remove", "remove"))
+    # What reads regions comes first, and what removes comes last.
+    names.sort(key=lambda name: (name in ("model remove", "remove"), name != "region load"))
     where = ["--database", settings.target.conninfo]
     calls = {name: [*where, *name.split(), *ARGUMENTS.get(name, [])] for name in names}
     calls |= {f"{name} --help": [*name.split(), "--help"] for name in ["", *leaves(root)]}

@@ -324,6 +324,32 @@ def test_two_settings_of_one_cast_ornament_are_not_called_one_block(number: int)
     assert "repeats itself" in (told.reason or "")
 
 
+def in_borders(cut: Image.Image, sort: int, setting: int, rows: int) -> Image.Image:
+    """A cut between two strips of one cast ornament, as one printer set them."""
+    strip = ornaments.row(sort, setting, 9, rows)
+    page = Image.new("L", (strip.width, cut.height + 2 * strip.height), ornaments.PAPER)
+    page.paste(strip, (0, 0))
+    page.paste(cut.convert("L"), ((page.width - cut.width) // 2, strip.height))
+    page.paste(strip, (0, strip.height + cut.height))
+    return page
+
+
+@pytest.mark.parametrize("sort", [0, 2])
+def test_between_rows_of_ornaments_the_cut_decides(sort: int) -> None:
+    one, again = (in_borders(plate(30), sort, setting, 1) for setting in (1, 2))
+    told = judged(one, again)
+    assert told.relation == SAME
+    other = judged(one, in_borders(plate(31), sort, 2, 1))
+    assert other.relation not in (SAME, "copy")
+
+
+def test_a_small_cut_in_much_ornament_does_not_decide() -> None:
+    small = plate(30).resize((150, 210), Image.Resampling.LANCZOS)
+    told = judged(in_borders(small, 3, 1, 6), in_borders(small, 3, 2, 6))
+    assert told.relation == "undecided"
+    assert "repeats itself" in (told.reason or "")
+
+
 def test_a_picture_at_200_and_at_4000_pixels_is_of_one_block() -> None:
     one = plate(22, (600, 800))
     told = judged(one.resize((150, 200), Image.Resampling.LANCZOS), one.resize((3000, 4000)))

@@ -83,9 +83,9 @@ class LocalFeatures:
         return legibility.resolved(self.ink, self.longest)
 
     @cached_property
-    def repeat(self) -> tuple[float, float] | None:
-        """The shift by which it is most like itself, in shares of width and height."""
-        return legibility.repeat(self.ink)
+    def repeats(self) -> list[tuple[float, float]]:
+        """The shifts by which it is most like itself, in shares of width and height."""
+        return legibility.repeats(self.ink)
 
     @property
     def longest(self) -> int:

@@ -38,11 +38,6 @@ AGREES = 0.5
 REFINED = (1.0, 0.02)
 EDGE = 5
 
-REPEATS = 0.6
-"""Laid upon itself, shifted, a pattern agrees so well, of how well it agrees with the other."""
-
-LEAST_REPEATED = 0.3
-
 
 @dataclass(frozen=True)
 class InkLikeness:
@@ -105,34 +100,30 @@ def compare(one: LocalFeatures, other: LocalFeatures, transform: Matrix) -> InkL
     return likeness.reversed() if likeness else None
 
 
-def repeats(features: LocalFeatures, agreeing: float) -> bool:
-    """Whether a picture agrees with itself, shifted, nearly as well as with another.
-
-    Then that it agrees with the other does not tell one block: rows of cast ornaments do.
+def finest(laid: Laid, left_out: Mask | None = None) -> float:
+    """How the finest lines correlate, away from the edge of what overlaps.
 
     Args:
-        agreeing: how the finest lines correlate with the other.
+        left_out: places on the sheet below that do not count.
     """
-    if (shift := features.repeat) is None:
-        return False
-    whole = sheet(features)
-    height, width = whole.ink.shape
-    by = np.array([[1.0, 0, shift[0] * width], [0, 1, shift[1] * height], [0, 0, 1]])
-    laid = Laid(whole, whole, by)
-    refined = laid.refined(*REFINED)
-    # Refined, a picture would be laid upon itself as it is, if that is near.
-    if np.linalg.norm((refined.by - by)[:2, 2]) < np.linalg.norm(by[:2, 2]) / 2:
-        laid = refined
-    if min(np.count_nonzero(laid.overlap.any(axis)) for axis in (0, 1)) < sheets.LEAST_SIDE:
-        return False
-    return _finest(laid) > max(LEAST_REPEATED, REPEATS * agreeing)
+    usable = laid.overlap if left_out is None else laid.overlap & ~left_out
+    within = cv2.erode(usable.astype(np.uint8), np.ones((EDGE, EDGE), np.uint8)) > 0
+    upper, lower = (_band(plane)[within] for plane in (laid.upper, laid.below.ink))
+    lengths = float(np.sqrt(np.dot(upper, upper) * np.dot(lower, lower)))
+    return float(np.dot(upper, lower)) / lengths if lengths > 0 else 0.0
+
+
+def hardly_overlap(laid: Laid) -> bool:
+    """Whether too little of one sheet lies upon the other to be compared."""
+    overlap = laid.overlap
+    return bool(min(np.count_nonzero(overlap.any(axis)) for axis in (0, 1)) < sheets.LEAST_SIDE)
 
 
 def _compared(laid: Laid, side: int) -> InkLikeness | None:
     laid = laid.refined(*REFINED)
-    overlap = laid.overlap
-    if min(np.count_nonzero(overlap.any(axis)) for axis in (0, 1)) < sheets.LEAST_SIDE:
+    if hardly_overlap(laid):
         return None
+    overlap = laid.overlap
     above, below, upper = laid.above, laid.below, laid.upper
     lines, line_weight = sheets.correlation(upper, below.ink, overlap, *LINES)
     masses, mass_weight = sheets.correlation(upper, below.ink, overlap, *MASSES)
@@ -142,7 +133,7 @@ def _compared(laid: Laid, side: int) -> InkLikeness | None:
     shares = laid.shares()
     back = laid.turned_over
     return InkLikeness(
-        finest=_finest(_at(laid, side)),
+        finest=finest(_at(laid, side)),
         lines=sheets.mean(lines, line_weight),
         masses=sheets.mean(masses, mass_weight),
         low=sheets.quantile(regions[::2, ::2], weight[::2, ::2], LOW),
@@ -165,14 +156,6 @@ def _at(laid: Laid, side: int) -> Laid:
     share = side / INK_SIDE
     above, below = (each.reduced_to(side) for each in (laid.above, laid.below))
     return lay(above, below, laid.transform).refined(max(0.6, share), REFINED[1])
-
-
-def _finest(laid: Laid) -> float:
-    """How the finest lines correlate, away from the edge of what overlaps."""
-    within = cv2.erode(laid.overlap.astype(np.uint8), np.ones((EDGE, EDGE), np.uint8)) > 0
-    upper, lower = (_band(plane)[within] for plane in (laid.upper, laid.below.ink))
-    lengths = float(np.sqrt(np.dot(upper, upper) * np.dot(lower, lower)))
-    return float(np.dot(upper, lower)) / lengths if lengths > 0 else 0.0
 
 
 def _band(plane: Plane) -> Plane:

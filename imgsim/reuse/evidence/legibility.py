@@ -31,6 +31,10 @@ NEAREST_REPEAT, FARTHEST_REPEAT = 0.06, 0.6
 """Shifted by less than that of the longer side a picture is like itself anyhow; by more than that
 of its area, too little is left."""
 
+LEAST_REPEATED = 0.3
+"""How like itself a pattern is, shifted, of how like itself it is as it lies: drawn rows of cast
+ornaments are by 0.54 and more, 95 of 100 prints by less than 0.3."""
+
 
 def resolved(ink: Plane, longest: int) -> int:
     """Returns how many pixels long a picture may be shown before nothing finer is to be seen.
@@ -73,10 +77,12 @@ def clearness(ink: Plane, side: int) -> float:
     return float(np.sqrt(variance * possible).sum()) / total if total > 0 else 0.0
 
 
-def repeat(ink: Plane) -> tuple[float, float] | None:
-    """Returns the shift, in shares of width and height, by which a picture is most like itself.
+def repeats(ink: Plane) -> list[tuple[float, float]]:
+    """Returns the shifts, in shares of width and height, by which a picture is most like itself.
 
-    None where it is too small for one. How like it then is, lines tell (`ink.repeats`).
+    One that leads more across and one that leads more down: a border repeats itself along its
+    sides otherwise than along its head. None where it is too little like itself to be a pattern;
+    how like it truly is, its lines tell (`repeating`).
 
     Args:
         ink: uint8 (h, w), 0 for paper, 255 for ink.
@@ -88,17 +94,20 @@ def repeat(ink: Plane) -> tuple[float, float] | None:
     small -= cv2.GaussianBlur(small, (0, 0), 2.0)
     spectrum = np.fft.rfft2(small, (2 * height, 2 * width))
     alike = np.fft.irfft2(np.abs(spectrum) ** 2, (2 * height, 2 * width))
-    down, across = (np.fft.fftfreq(2 * side, 1 / (2 * side)) for side in (height, width))
-    shared = (1 - np.abs(down)[:, None] / height).clip(0, 1) * (1 - np.abs(across) / width).clip(
-        0, 1
+    down, across = np.meshgrid(
+        *(np.fft.fftfreq(2 * side, 1 / (2 * side)) for side in (height, width)), indexing="ij"
     )
-    far = np.hypot(down[:, None], across) > NEAREST_REPEAT * REPEAT_SIDE
+    shared = (1 - np.abs(down) / height).clip(0, 1) * (1 - np.abs(across) / width).clip(0, 1)
+    alike /= np.maximum(shared, 1e-6)
+    far = np.hypot(down, across) > NEAREST_REPEAT * REPEAT_SIDE
     usable = far & (shared > 1 - FARTHEST_REPEAT)
-    if not usable.any():
-        return None
-    at = np.where(usable, alike / np.maximum(shared, 1e-6), -np.inf).argmax()
-    row, column = np.unravel_index(at, alike.shape)
-    return float(across[column] / width), float(down[row] / height)
+    found = []
+    for leads in (np.abs(across) >= np.abs(down), np.abs(across) < np.abs(down)):
+        there = np.where(usable & leads, alike, -np.inf)
+        row, column = np.unravel_index(there.argmax(), alike.shape)
+        if there[row, column] > LEAST_REPEATED * alike[0, 0]:
+            found.append((float(across[row, column] / width), float(down[row, column] / height)))
+    return found
 
 
 def _shown(ink: Plane, side: int) -> Plane:

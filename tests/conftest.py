@@ -53,7 +53,7 @@ def _own_environment(reachable_folder: Path) -> Iterator[None]:
     """Nothing of the user's settings, stores or cached weights gets into a test."""
     with pytest.MonkeyPatch.context() as patch:
         for variable in list(os.environ):
-            if variable.startswith(("IMGSIM_", "PG")):
+            if variable.startswith(("IMGSIM_", "PG")) or variable == "COLUMNS":
                 patch.delenv(variable)
         patch.setenv("IMGSIM_HOME", str(reachable_folder / "home"))
         patch.setenv("XDG_CONFIG_HOME", str(reachable_folder / "config"))

@@ -239,7 +239,7 @@ def _print_table(
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    console = Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False)
+    console = Console(file=stream, width=_width(stream), highlight=False)
     kept = [i for i, c in enumerate(columns) if c not in OPTIONAL or _tells(rows, i)]
     columns = [columns[i] for i in kept]
     rows = [[row[i] for i in kept] for row in rows]
@@ -268,6 +268,15 @@ def _print_table(
         console.print(
             f"(not shown, for lack of width: {left_out}; --format csv shows all)", style="dim"
         )
+
+
+def _width(stream: IO[str]) -> int | None:
+    """Returns how wide a table may be: None for as wide as the terminal is."""
+    if stream.isatty():
+        return None
+    # In a file there is room; a shell exports COLUMNS only if somebody asks it to.
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if asked.isdecimal() and int(asked) > 0 else WIDE
 
 
 def _tells(rows: Sequence[Sequence[object]], index: int) -> bool:

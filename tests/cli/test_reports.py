@@ -195,3 +195,17 @@ def test_what_answers_the_question_stands_first_on_a_screen_of_80_columns(
         assert set(columns) <= set(there), name
     shown = imgsim("report", "neighbours", "--limit", 1).out
     assert shown.index("similarity") < shown.index("other name") < shown.index("image id")
+
+
+def test_in_a_pipe_a_table_is_whole_or_as_wide_as_columns_says(
+    imgsim: Imgsim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = imgsim("report", "groups").out
+    assert "not shown, for lack of width" not in whole
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = imgsim("report", "groups").out
+    assert "not shown, for lack of width" in narrow
+    table = narrow[: narrow.index("(not shown")]
+    assert max(map(len, table.splitlines())) <= 80
+    monkeypatch.setenv("COLUMNS", "wide")
+    assert imgsim("report", "groups").out == whole

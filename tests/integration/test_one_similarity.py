@@ -178,6 +178,7 @@ NO_K = [
     "recall(k => {})",
     "recall(sample => {})",
     "candidates({})",
+    "verification_status({})",
     "require_neighbours('resnet50', {})",
 ]
 NO_SIMILARITY = [

@@ -345,7 +345,7 @@ def test_a_file_that_lost_judged_pages_waits_and_no_verdict_is_lost(
     summary = ingest.ingest(connection, [tmp_path], options)
     assert (summary.failed, summary.changed) == (1, 0)
     (reason,) = {row[3] for row in reports.failures(connection).rows}
-    assert reason.startswith("scholars have judged pages that it no longer has (1 verdict)")
+    assert reason.startswith("scholars have judged pictures that it no longer has (1 verdict)")
     assert reason.endswith("imgsim remove --with-verdicts first")
     assert len(stored(connection)) == 1
     assert derived.remove(

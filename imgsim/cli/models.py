@@ -7,7 +7,7 @@ import click
 from imgsim.cli.arguments import format_option
 from imgsim.cli.helping import Commands
 from imgsim.cli.images import PREPROCESSES
-from imgsim.cli.output import confirm, say, show
+from imgsim.cli.output import confirm, say, show_listed
 from imgsim.cli.place import Place, pass_place
 from imgsim.cli.progress import progress_line
 from imgsim.cli.training import train
@@ -34,10 +34,8 @@ def list_(place: Place, format_: str, spreadsheet_safe: bool) -> None:
 
     with place.connect() as connection:
         answer = models.status(connection)
-    if not answer.rows and format_ == "table":
-        say("no models yet; `imgsim ingest` adds imgsim's own two, `imgsim model add` others")
-    else:
-        show(answer, format_, spreadsheet_safe)
+    none = "no models yet; `imgsim ingest` adds imgsim's own two, `imgsim model add` others"
+    show_listed(answer, none, format_, spreadsheet_safe)
 
 
 @model.command()

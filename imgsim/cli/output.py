@@ -49,8 +49,7 @@ OPTIONAL = frozenset(
 FEW = 3
 """How many examples are shown of what was met in a table."""
 
-SHORTENED = 24
-COLUMN_GAP = 3
+SHORTENED, COLUMN_GAP = 24, 3
 HEADINGS = {
     "ecco_full_title": "title",
     "other_ecco_full_title": "other title",
@@ -154,6 +153,14 @@ def show(table: Table, format_: str, spreadsheet_safe: bool = False) -> None:
         show_table(table.columns, table.rows)
     else:
         sys.stdout.write(written(table, format_, spreadsheet_safe))
+
+
+def show_listed(table: Table, none: str, format_: str, spreadsheet_safe: bool = False) -> None:
+    """Prints a list in one of `FORMATS`; to a reader, says what to do where there is nothing."""
+    if not table.rows and format_ == "table":
+        say(none)
+    else:
+        show(table, format_, spreadsheet_safe)
 
 
 def deliver(
@@ -272,11 +279,10 @@ def _print_table(
 
 def _width(stream: IO[str]) -> int | None:
     """Returns how wide a table may be: None for as wide as the terminal is."""
-    if stream.isatty():
-        return None
     # In a file there is room; a shell exports COLUMNS only if somebody asks it to.
     asked = os.environ.get("COLUMNS", "")
-    return int(asked) if asked.isdecimal() and int(asked) > 0 else WIDE
+    in_a_file = int(asked) if asked.isdecimal() and int(asked) > 0 else WIDE
+    return None if stream.isatty() else in_a_file
 
 
 def _tells(rows: Sequence[Sequence[object]], index: int) -> bool:

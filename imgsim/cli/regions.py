@@ -11,7 +11,7 @@ from imgsim.cli import onward
 from imgsim.cli.arguments import FilePath, format_option
 from imgsim.cli.helping import Commands
 from imgsim.cli.metadata import SOME_REFUSED, table_file
-from imgsim.cli.output import say, say_count, show, show_tally, warn
+from imgsim.cli.output import say, say_count, show_listed, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.wording import counted
 
@@ -117,7 +117,4 @@ def list_(place: Place, format_: str, spreadsheet_safe: bool) -> None:
 
     with place.connect() as connection:
         answer = regions.listed(connection)
-    if not answer.rows and format_ == "table":
-        say("no regions yet: imgsim region load FILE")
-    else:
-        show(answer, format_, spreadsheet_safe)
+    show_listed(answer, "no regions yet: imgsim region load FILE", format_, spreadsheet_safe)

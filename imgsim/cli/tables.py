@@ -10,7 +10,7 @@ import click
 from imgsim.cli.arguments import format_option
 from imgsim.cli.helping import Commands
 from imgsim.cli.metadata import SOME_REFUSED, reading_options, show_reading, table_file
-from imgsim.cli.output import say, show, show_table, show_tally, warn
+from imgsim.cli.output import say, show_listed, show_table, show_tally, warn
 from imgsim.cli.place import Place, pass_place
 from imgsim.wording import counted
 
@@ -114,7 +114,5 @@ def list_(place: Place, format_: str, spreadsheet_safe: bool) -> None:
 
     with place.connect() as connection:
         answer = research.listed(connection)
-    if not answer.rows and format_ == "table":
-        say("no research tables yet: imgsim table load FILE --name NAME --key COLUMN")
-    else:
-        show(answer, format_, spreadsheet_safe)
+    none = "no research tables yet: imgsim table load FILE --name NAME --key COLUMN"
+    show_listed(answer, none, format_, spreadsheet_safe)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -68,14 +68,8 @@ def _of_alto(root: Element, path: Path) -> Iterator[Row | Unusable]:
         for block in _all(page, *ALTO_BLOCKS):
             tags = [labels.get(tag, "") for tag in (block.get("TAGREFS") or "").split()]
             words = " ".join([*tags, block.get("TYPE") or ""]).strip()
-            kind = _kind(words, known=_name(block) in ALTO_PICTURES)
-            if kind is None:
-                continue
-            where = f"{_name(block)} {block.get('ID') or ''}".strip()
-            try:
-                yield Row(where, page_name, *_sides(block), kind=kind, page_size=size)
-            except ValueError as exc:
-                yield Unusable(where, str(exc))
+            known = _name(block) in ALTO_PICTURES
+            yield from _zone(block, words, page_name, size, known=known, box_of=_sides)
 
 
 def _sides(block: Element) -> tuple[float, float, float, float]:
@@ -95,14 +89,8 @@ def _of_page_xml(root: Element, path: Path) -> Iterator[Row | Unusable]:
             if not _name(region).endswith("Region"):
                 continue
             words = f"{region.get('type') or ''} {region.get('custom') or ''}"
-            kind = _kind(words, known=_name(region) in PAGE_PICTURES)
-            if kind is None:
-                continue
-            where = f"{_name(region)} {region.get('id') or ''}".strip()
-            try:
-                yield Row(where, page_name, *_bounds(region), kind=kind, page_size=size)
-            except ValueError as exc:
-                yield Unusable(where, str(exc))
+            known = _name(region) in PAGE_PICTURES
+            yield from _zone(region, words, page_name, size, known=known, box_of=_bounds)
 
 
 def _bounds(region: Element) -> tuple[float, float, float, float]:
@@ -120,6 +108,26 @@ def _bounds(region: Element) -> tuple[float, float, float, float]:
     across = [number(pair[0], "points") for pair in pairs]
     down = [number(pair[1], "points") for pair in pairs]
     return min(across), min(down), max(across) - min(across), max(down) - min(down)
+
+
+def _zone(
+    zone: Element,
+    words: str,
+    page_name: str,
+    size: tuple[float, float] | None,
+    *,
+    known: bool,
+    box_of: Callable[[Element], tuple[float, float, float, float]],
+) -> Iterator[Row | Unusable]:
+    """Yields a zone as a region, or why it cannot be one; nothing if it is not a picture."""
+    kind = _kind(words, known=known)
+    if kind is None:
+        return
+    where = f"{_name(zone)} {zone.get('ID') or zone.get('id') or ''}".strip()
+    try:
+        yield Row(where, page_name, *box_of(zone), kind=kind, page_size=size)
+    except ValueError as exc:
+        yield Unusable(where, str(exc))
 
 
 def _kind(words: str, *, known: bool) -> str | None:
